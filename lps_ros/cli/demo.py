@@ -1,0 +1,93 @@
+"""`lps demo`: the simulated robot driven over real ROS by the policy, arm against arm."""
+
+import argparse
+import json
+from pathlib import Path
+import shlex
+import sys
+
+from lps_ros.cli.demo_report import write_demo_report
+from lps_ros.cli.evaluation_run import evaluate
+from lps_ros.cli.evaluation_run import EvaluationSettings
+from lps_ros.cli.full_loop import record_demonstrations
+from lps_ros.cli.full_loop import train
+from lps_ros.cli.processes import private_ros_environment
+from lps_ros.contract import load_contract
+from lps_ros.errors import UserError
+from lps_ros.share import share_path
+
+_EXAMPLE = """examples:
+  lps demo                                  20 episodes each, behaviour prior against steering
+  lps demo --arms operator,prior,steered --episodes 100 --first-seed 20000 --json table.json
+  lps demo --free                           at real time instead of lock-step
+  lps demo --full                           record, train and steer from nothing (half an hour)
+"""
+_ARMS = ('operator', 'prior', 'steered')
+_ROBOT = 'ur5e_cube'
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of `lps`."""
+    parser = subparsers.add_parser(
+        'demo', help='drive the simulated robot with a policy, over ROS', epilog=_EXAMPLE,
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--bundle', type=Path, help='policy bundle (default: the shipped one)')
+    parser.add_argument('--episodes', type=int, default=20, help='episodes per arm')
+    parser.add_argument('--first-seed', type=int, default=10_000, help='seeds count up from here')
+    parser.add_argument(
+        '--arms', default='prior,steered', help=f'of {", ".join(_ARMS)}, separated by commas')
+    parser.add_argument('--task', type=int, default=1, help="OGBench's task, 1 to 5")
+    parser.add_argument('--candidates', type=int, default=0,
+                        help="latents the steered policy chooses from (0: the bundle's own)")
+    parser.add_argument('--replan-every', type=int, default=0,
+                        help="ticks between plans (0: the bundle's own)")
+    parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
+    parser.add_argument('--output', type=Path, default=Path('demo_output'),
+                        help='folder of report, recordings and logs')
+    parser.add_argument('--no-record', action='store_true', help='keep no recordings')
+    parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument('--full', action='store_true', help='record and train first')
+    parser.add_argument('--demonstrations', type=int, default=150,
+                        help='with --full: episodes of the operator')
+    parser.add_argument('--steps', type=int, default=0,
+                        help="with --full: training steps (0: the trainer's default)")
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo."""
+    arms = tuple(arm.strip() for arm in arguments.arms.split(','))
+    if unknown := [arm for arm in arms if arm not in _ARMS]:
+        raise UserError(f"--arms has '{unknown[0]}', expected some of: {', '.join(_ARMS)}")
+    if arguments.episodes < 1:
+        raise UserError(f'--episodes is {arguments.episodes}, expected 1 or more')
+    contract_file = share_path(f'config/{_ROBOT}.yaml')
+    contract = load_contract(contract_file)
+    private_ros_environment()
+    output = arguments.output.resolve()
+    bundle = arguments.bundle
+    if arguments.full:
+        bundle = bundle or output / 'bundle'
+        logs = output / 'logs'
+        record_demonstrations(
+            contract_file=contract_file, dataset=output / 'dataset', task=arguments.task,
+            episodes=arguments.demonstrations, max_ticks=contract.task.max_ticks,
+            logs=logs / 'record')
+        train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
+              bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train')
+    settings = EvaluationSettings(
+        contract=contract, contract_file=contract_file,
+        bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
+        episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
+        output=output, candidates=arguments.candidates, replan_every=arguments.replan_every,
+        free=arguments.free, record=not arguments.no_record)
+    evaluation = evaluate(settings)
+    command = shlex.join(['lps', *sys.argv[1:]])
+    report = write_demo_report(output / 'report.html', settings, evaluation, command)
+    print(f'report: {report}')
+    if settings.record:
+        print(f'recordings: {output / "recordings"}')
+    if arguments.json:
+        arguments.json.write_text(json.dumps(
+            {'command': command, **evaluation.figures}, indent=2) + '\n', encoding='utf-8')
+    return 0

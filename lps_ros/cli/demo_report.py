@@ -1,0 +1,42 @@
+"""The HTML page that a demo leaves behind."""
+
+from pathlib import Path
+
+from lps_ros.cli.evaluation_run import Evaluation
+from lps_ros.cli.evaluation_run import EvaluationSettings
+from lps_ros.evaluation.comparison import arm_table
+from lps_ros.evaluation.comparison import difference_table
+from lps_ros.evaluation.plots import success_over_time
+from lps_ros.evaluation.report import Report
+
+
+def write_demo_report(
+        path: Path, settings: EvaluationSettings, evaluation: Evaluation, command: str) -> Path:
+    """Write the page and return its path."""
+    figures = evaluation.figures
+    clock = 'at real time' if settings.free else 'in lock-step'
+    report = Report('Latent Policy Steering: arm against arm')
+    report.paragraph(
+        f'{settings.episodes} episodes per arm on the same seeds (task {settings.task}, seeds '
+        f'{settings.seeds.start} to {settings.seeds.stop - 1}), {clock}, over real ROS 2 topics: '
+        'each node was a process of its own, and the outcome is what the robot published.')
+    report.code(command)
+    report.table(*arm_table(figures), caption=(
+        'success: OGBench\'s own, the cube within 4 cm of the goal, even if still held. placed: '
+        'released and at rest there for 0.5 s. A failure counts as '
+        f'{figures["full_time_s"]:.0f} s. Intervals: Wilson, 95 %.'))
+    report.plot(success_over_time(
+        evaluation.results, rate_hz=settings.contract.rate_hz,
+        full_steps=settings.contract.task.max_ticks),
+        caption='Share of the episodes that were done by each time.')
+    if figures['differences']:
+        report.table(*difference_table(figures), caption=(
+            'Differences on the same seeds; p from McNemar\'s exact test.'))
+    for arm, frames in evaluation.pictures.items():
+        report.heading(f'{arm}, seed {settings.first_seed}')
+        report.pictures(frames)
+    if settings.pictures and not evaluation.pictures:
+        report.paragraph('No pictures: this machine cannot render; logs/ says what to install.')
+    report.heading('Policy')
+    report.paragraph(f'Bundle {settings.bundle}; its README.md says how it was made.')
+    return report.write(path)

@@ -1,0 +1,164 @@
+"""Arms of an evaluation on the same seeds: every node a process of its own, over real ROS."""
+
+from collections.abc import Iterator
+import contextlib
+from dataclasses import dataclass
+import json
+from pathlib import Path
+
+from lps_ros.errors import UserError
+from lps_ros.cli.processes import NodeProcesses
+from lps_ros.contract import Contract
+from lps_ros.evaluation.comparison import EpisodeResult
+from lps_ros.evaluation.comparison import LiveTable
+import numpy as np
+
+# Pictures of an episode in the report.
+_PICTURES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationSettings:
+    """
+    What is evaluated and how.
+
+    :param arms: of 'operator', 'prior', 'steered'
+    :param candidates: latents that the steered policy chooses from, 0 for the bundle's own
+    :param replan_every: ticks between plans, 0 for the bundle's own
+    :param free: real time instead of lock-step
+    :param pictures: show the camera's frames of the first seed in the report
+    """
+
+    contract: Contract
+    contract_file: Path
+    bundle: Path
+    arms: tuple[str, ...]
+    episodes: int
+    first_seed: int
+    task: int
+    output: Path
+    candidates: int = 0
+    replan_every: int = 0
+    free: bool = False
+    record: bool = True
+    pictures: bool = True
+
+    @property
+    def seeds(self) -> range:
+        """Return the seeds that every arm runs."""
+        return range(self.first_seed, self.first_seed + self.episodes)
+
+    @property
+    def robot(self) -> dict[str, bool | int | float | str]:
+        """Return the parameters of the simulated robot."""
+        return {'mode': 'free' if self.free else 'lock_step', 'task': self.task,
+                'seed': self.first_seed, 'episode_steps': self.contract.task.max_ticks}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Results of every arm, `compare`'s figures, and pictures (h, w, 3) of one episode an arm."""
+
+    results: dict[str, list[EpisodeResult]]
+    figures: dict
+    pictures: dict[str, list[np.ndarray]]
+
+
+def evaluate(settings: EvaluationSettings) -> Evaluation:
+    """
+    Run all arms, print a line per episode and the summary.
+
+    :raises StartError: where a node dies, refuses or stalls; the line names its log
+    """
+    table = LiveTable(settings.episodes, rate_hz=settings.contract.rate_hz,
+                      full_steps=settings.contract.task.max_ticks)
+    pictures = {}
+    for arm in settings.arms:
+        if arm == 'operator':
+            for result in _operator_results(settings):
+                table.add(arm, result)
+        else:
+            for result, frames in _policy_results(settings, arm):
+                table.add(arm, result)
+                if frames:
+                    pictures[arm] = frames
+    return Evaluation(results=table.arms, figures=table.summary(), pictures=pictures)
+
+
+def _policy_results(
+        settings: EvaluationSettings,
+        arm: str) -> Iterator[tuple[EpisodeResult, list[np.ndarray]]]:
+    from lps_ros.nodes.episode_runner import EpisodeRunner
+    with NodeProcesses(settings.output / 'logs' / arm) as nodes, _ros():
+        nodes.start('simulated_robot', settings.robot)
+        if settings.record:
+            nodes.start('recorder', {
+                'contract': str(settings.contract_file), 'use_sim_time': True,
+                'dataset': str(settings.output / 'recordings' / arm), 'leave_out': 'front'})
+        nodes.start('policy', {
+            'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
+            'use_sim_time': True, 'lock_step': not settings.free, 'mode': arm,
+            'candidates': settings.candidates if arm == 'steered' else 1,
+            'replan_every': settings.replan_every})
+        runner = EpisodeRunner(rate_hz=settings.contract.rate_hz, record=settings.record,
+                               alarm=nodes.dead)
+        try:
+            runner.configure()
+            for seed in settings.seeds:
+                wanted = settings.pictures and seed == settings.first_seed
+                result, frames = runner.run(task=settings.task, seed=seed, frames=wanted)
+                yield result, _spread(frames)
+        finally:
+            runner.close()
+
+
+def _operator_results(settings: EvaluationSettings) -> Iterator[EpisodeResult]:
+    """Let the operator node run by itself, and follow its log."""
+    log = settings.output / 'operator.jsonl'
+    log.unlink(missing_ok=True)
+    with NodeProcesses(settings.output / 'logs' / 'operator') as nodes:
+        nodes.start('simulated_robot', settings.robot)
+        nodes.start('operator', {
+            'episodes': settings.episodes, 'first_seed': settings.first_seed,
+            'task': settings.task, 'record': False, 'lock_step': not settings.free,
+            'use_sim_time': True, 'log_file': str(log)})
+        for status in follow_operator(nodes, log, settings.episodes):
+            yield EpisodeResult.from_status(status, settings.contract.rate_hz)
+
+
+def follow_operator(nodes: NodeProcesses, log: Path, episodes: int) -> Iterator[dict]:
+    """
+    Yield the final status of each episode as the operator node writes it to its log file.
+
+    :raises UserError: where a node has died
+    """
+    count = 0
+    while count < episodes:
+        status = nodes.wait('operator', 0.2)
+        lines = log.read_text(encoding='utf-8').split('\n')[:-1] if log.exists() else []
+        for line in lines[count:]:
+            yield json.loads(line)
+        if len(lines) == count and status is not None:
+            raise UserError(f'the operator node ended with status {status} after {count} of '
+                            f'{episodes} episodes; see {nodes.log("operator")}')
+        count = len(lines)
+        if reason := nodes.dead():
+            raise UserError(reason)
+
+
+def _spread(frames: list[np.ndarray]) -> list[np.ndarray]:
+    if not frames:
+        return []
+    return [frames[i] for i in np.linspace(0, len(frames) - 1, _PICTURES).round().astype(int)]
+
+
+@contextlib.contextmanager
+def _ros() -> Iterator[None]:
+    import rclpy
+    from rclpy.signals import SignalHandlerOptions
+    # Ctrl-C must stay Python's own, so that the nodes are ended in order.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        yield
+    finally:
+        rclpy.try_shutdown()

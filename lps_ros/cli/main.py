@@ -1,0 +1,37 @@
+"""Entry point of the `lps` command."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from lps_ros import __version__
+from lps_ros.errors import UserError
+
+COMMANDS = ('demo', 'sim', 'record', 'train', 'run', 'replay', 'dataset', 'contract')
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its exit status: 0 done, 1 bad input or failure, 2 bad usage."""
+    parser = argparse.ArgumentParser(
+        prog='lps', description='Latent Policy Steering: record, train, run and replay.')
+    parser.add_argument('--version', action='version', version=f'lps_ros {__version__}')
+    subparsers = parser.add_subparsers(dest='command', required=True, metavar='COMMAND')
+    for name in COMMANDS:
+        import_module(f'lps_ros.cli.{name}').add_parser(subparsers)
+    parsed = parser.parse_args(arguments)
+    try:
+        return parsed.func(parsed)
+    except (UserError, OSError, ValueError, ImportError) as error:
+        if os.environ.get('LPS_TRACEBACK'):
+            raise
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        return 130
+
+
+if __name__ == '__main__':
+    sys.exit(main())

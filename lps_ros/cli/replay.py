@@ -1,0 +1,66 @@
+"""`lps replay`: a recording passed through a policy, nothing moves."""
+
+import argparse
+from pathlib import Path
+
+from lps_ros.contract import load_contract
+from lps_ros.errors import UserError
+from tqdm import tqdm
+
+_EXAMPLES = """examples:
+  lps replay demos/ --bundle models/my_arm --html replay.html
+  lps replay rosbag2_2026_03_04/ --bundle models/my_arm --contract config/my_arm.yaml
+  lps replay demo_output/recordings/steered --bundle models/ur5e_cube --json replay.json
+"""
+_SHOW_PROGRESS_AFTER_S = 2.0
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of `lps`."""
+    parser = subparsers.add_parser(
+        'replay', help='judge a policy on recordings before it moves anything', epilog=_EXAMPLES,
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('source', type=Path, metavar='BAG_OR_DATASET',
+                        help='rosbag2 folder, .mcap, .db3, episode .hdf5 or dataset folder')
+    parser.add_argument('--bundle', type=Path, required=True, help='policy bundle')
+    parser.add_argument('--contract', type=Path,
+                        help='contract whose topics, ages and limits replace the recorded ones')
+    parser.add_argument('--namespace', default='', help='of the topics in a bag')
+    parser.add_argument('--episodes', type=int, help='replay only the first so many')
+    parser.add_argument('--mode', choices=('steered', 'prior'),
+                        help='default: as recorded, else steered')
+    parser.add_argument('--candidates', type=int,
+                        help='latents drawn per plan (default: as recorded, else 1)')
+    parser.add_argument('--replan-every', type=int,
+                        help='ticks between plans (default: as recorded, else the whole chunk)')
+    parser.add_argument('--seed', type=int, help='of the latents (default: as recorded, else 0)')
+    parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument('--html', type=Path, help='write a page to this file')
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Replay, print the figures and write the files asked for."""
+    for name in ('episodes', 'candidates', 'replan_every'):
+        value = getattr(arguments, name)
+        if value is not None and value < 1:
+            raise UserError(f'--{name.replace("_", "-")} is {value}, expected 1 or more')
+    # These import torch; `lps --help` must not.
+    from lps_ros.evaluation.replay import replay
+    from lps_ros.evaluation.replay import ReplaySettings
+    from lps_ros.learning.bundle import load_bundle
+    settings = ReplaySettings(mode=arguments.mode, candidates=arguments.candidates,
+                              replan_every=arguments.replan_every, seed=arguments.seed)
+    contract = None if arguments.contract is None else load_contract(arguments.contract)
+    with tqdm(total=1.0, desc='replaying', delay=_SHOW_PROGRESS_AFTER_S, disable=None,
+              leave=False, bar_format='{desc} {percentage:3.0f}%|{bar}| {remaining}') as bar:
+        report = replay(
+            arguments.source, load_bundle(arguments.bundle), bundle_name=str(arguments.bundle),
+            contract=contract, settings=settings, episodes=arguments.episodes,
+            namespace=arguments.namespace, progress=lambda done: bar.update(done - bar.n))
+    print(report.text())
+    if arguments.json:
+        report.write_json(arguments.json)
+    if arguments.html:
+        report.write_html(arguments.html)
+    return 0

@@ -1,0 +1,46 @@
+"""`lps run`: the policy node."""
+
+import argparse
+from pathlib import Path
+
+from lps_ros.cli.node_command import add_node_parser
+from lps_ros.cli.node_command import run_node_command
+
+_EXAMPLES = """  lps run --bundle models/ur5e_cube
+  lps run --bundle models/my_policy --contract config/my_arm.yaml --candidates 32
+  lps run --bundle models/my_policy --inactive -- --ros-args -r __ns:=/left_arm
+  ros2 lifecycle set /left_arm/policy activate
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of `lps`."""
+    parser = add_node_parser(
+        subparsers, 'run', 'let a policy act on the robot until Ctrl-C stops it', _EXAMPLES)
+    parser.add_argument('--bundle', type=Path, required=True, help='folder of the policy bundle')
+    parser.add_argument('--contract', type=Path,
+                        help="this robot's contract file: topics, ages, limits (default: the "
+                             "bundle's own)")
+    parser.add_argument('--mode', choices=('steered', 'prior'), default='steered',
+                        help='latents from the latent actor, or drawn at random')
+    parser.add_argument('--candidates', type=int, default=1,
+                        help='latents drawn per plan, the best by Q is taken')
+    parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
+                        help='plan again after so many ticks (default: when the chunk is used up)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
+    parser.add_argument('--inactive', action='store_true',
+                        help='start as an unconfigured lifecycle node')
+    parser.add_argument('--lock-step', action='store_true',
+                        help='the simulator waits for each command')
+    parser.add_argument('--sim-time', action='store_true', help='use the clock on /clock')
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the node."""
+    return run_node_command('policy', {
+        'bundle': str(arguments.bundle), 'contract': str(arguments.contract or ''),
+        'mode': arguments.mode, 'candidates': arguments.candidates,
+        'replan_every': arguments.replan_every, 'seed': arguments.seed,
+        'autostart': not arguments.inactive, 'lock_step': arguments.lock_step,
+        'use_sim_time': arguments.sim_time}, arguments.ros)

@@ -1,0 +1,119 @@
+"""Load a robot contract and check that its parts fit together."""
+
+from collections.abc import Collection
+from pathlib import Path
+
+from lps_ros.contract.message_types import POSE
+from lps_ros.contract.parse_action import parse_action
+from lps_ros.contract.parse_derived import parse_derived
+from lps_ros.contract.parse_observation import parse_observation
+from lps_ros.contract.robot_contract import Contract
+from lps_ros.contract.schema import Action
+from lps_ros.contract.schema import Observation
+from lps_ros.contract.schema import Task
+from lps_ros.contract.section import Section
+from lps_ros.contract.yaml_text import parse_mapping
+from lps_ros.contract.yaml_text import read_text
+import yaml
+
+_KEYS = ('name', 'rate_hz', 'observations', 'derived', 'actions', 'task')
+
+
+def load_contract(path: str | Path) -> Contract:
+    """Load a robot contract from a YAML file; raises ContractError, one line, on any fault."""
+    return parse_contract(read_text(Path(path)), source=str(path))
+
+
+def parse_contract(text: str, *, source: str = 'contract') -> Contract:
+    """Parse YAML text; `source` names it in errors. Raises ContractError on any fault."""
+    root = Section(source=source, path='', value=parse_mapping(text, source=source))
+    root.only(_KEYS)
+    name = root.text('name')
+    rate_hz = root.number('rate_hz', low=0.1, high=1000.0)
+    parts = root.sections('observations')
+    observations = [parse_observation(part) for part in parts]
+    derived_parts = root.sections('derived', default=None)
+    action_parts = root.sections('actions')
+    by_key = {observation.key: observation for observation in observations}
+    derived = [parse_derived(part, by_key) for part in derived_parts]
+    actions = [parse_action(part) for part in action_parts]
+    _check_keys(parts + derived_parts + action_parts)
+    _check_topics(parts, observations)
+    _check_commands(action_parts, actions, by_key)
+    return Contract(
+        name=name,
+        rate_hz=rate_hz,
+        observations=tuple(observations),
+        derived=tuple(derived),
+        actions=tuple(actions),
+        task=_parse_task(root.section('task')),
+        text=text,
+    )
+
+
+def subset_text(contract: Contract, keys: Collection[str]) -> str:
+    """Write `contract` as YAML with only the observations `keys` and what needs no others."""
+    content = parse_mapping(contract.text, source=contract.name)
+    content['observations'] = [o for o in content['observations'] if o['key'] in keys]
+    kept = {d.key for d in contract.derived if set(d.inputs) <= set(keys)}
+    content['derived'] = [d for d in content.get('derived') or () if d['key'] in kept] or None
+    return yaml.safe_dump(content, sort_keys=False)
+
+
+def _parse_task(section: Section) -> Task:
+    section.only(('name', 'success_reward', 'step_reward', 'failure_reward', 'max_ticks'))
+    return Task(
+        name=section.text('name'),
+        success_reward=section.number('success_reward'),
+        step_reward=section.number('step_reward'),
+        failure_reward=section.number('failure_reward'),
+        max_ticks=section.integer('max_ticks'),
+    )
+
+
+def _check_keys(parts: list[Section]) -> None:
+    seen = set()
+    for part in parts:
+        key = part.mapping['key']
+        if key in seen:
+            part.fail('key', f"found '{key}' twice", 'expected a key of its own for every stream '
+                      'and derived observation', 'rename one')
+        seen.add(key)
+
+
+def _check_topics(parts: list[Section], observations: list[Observation]) -> None:
+    types = {}
+    for part, observation in zip(parts, observations, strict=True):
+        first = types.setdefault(observation.topic, observation.type)
+        if first != observation.type:
+            part.fail('type', f'found {observation.type}', f'expected {first} as in the other '
+                      f'observation of topic {observation.topic}', 'correct type or topic')
+
+
+def _check_commands(parts: list[Section], actions: list[Action],
+                    observations: dict[str, Observation]) -> None:
+    topics = set()
+    for part, action in zip(parts, actions, strict=True):
+        if action.topic in topics:
+            part.fail('topic', f"found '{action.topic}' twice", 'expected one action per topic',
+                      'join the actions or correct the topic')
+        topics.add(action.topic)
+        workspace = action.limits.workspace
+        if workspace is not None:
+            _check_workspace(part, workspace.observation, action, observations)
+
+
+def _check_workspace(part: Section, key: str, action: Action,
+                     observations: dict[str, Observation]) -> None:
+    place = 'limits.workspace.observation'
+    observed = observations.get(key)
+    if observed is None or observed.type != POSE:
+        poses = ', '.join(o.key for o in observations.values() if o.type == POSE) or 'none'
+        part.fail(place, f"found '{key}'", f'expected an observed pose ({poses})',
+                  'observe the pose or remove the workspace')
+    if not observed.required:
+        part.fail(place, f"found '{key}', which may be left out", 'expected a required pose',
+                  f"remove `required: false` from '{key}'")
+    if observed.frame_id != action.frame_id:
+        part.fail(place, f"found '{key}' in frame {observed.frame_id}",
+                  f'expected frame {action.frame_id} as of the action', 'use one frame')

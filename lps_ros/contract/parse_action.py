@@ -1,0 +1,63 @@
+"""Parse the entries under `actions`."""
+
+from lps_ros.contract import message_types
+from lps_ros.contract.message_types import ACTION_TYPES
+from lps_ros.contract.parse_limits import parse_limits
+from lps_ros.contract.parse_limits import parse_scale
+from lps_ros.contract.parse_observation import KEY_EXPECTED
+from lps_ros.contract.parse_observation import KEY_PATTERN
+from lps_ros.contract.parse_observation import only_keys_of_type
+from lps_ros.contract.parse_observation import parse_frame
+from lps_ros.contract.parse_observation import TOPIC_EXPECTED
+from lps_ros.contract.parse_observation import TOPIC_PATTERN
+from lps_ros.contract.poses import pose_names
+from lps_ros.contract.schema import Action
+from lps_ros.contract.schema import Limits
+from lps_ros.contract.section import Section
+
+_COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop')
+_BY_TYPE = ('fields', 'names', 'frame_id', 'unit')
+
+
+def parse_action(section: Section) -> Action:
+    """Parse one action; raises ContractError."""
+    section.only(_COMMON + _BY_TYPE)
+    type_name = section.text('type', choices=ACTION_TYPES)
+    kind = ACTION_TYPES[type_name]
+    only_keys_of_type(section, kind, type_name, _BY_TYPE)
+    fields = section.texts('fields', choices=kind.fields) if kind.fields else ()
+    names = section.texts('names') if 'names' in kind.required else ()
+    scale = parse_scale(section.section('scale'), _width(type_name, fields, names))
+    limits = parse_limits(section, scale, type_name)
+    return Action(
+        key=section.text('key', pattern=KEY_PATTERN, expected=KEY_EXPECTED),
+        topic=section.text('topic', pattern=TOPIC_PATTERN, expected=TOPIC_EXPECTED),
+        type=type_name,
+        fields=fields,
+        names=names,
+        frame_id=parse_frame(section, kind),
+        unit=section.text('unit', default=None),
+        scale=scale,
+        limits=limits,
+        stop=_parse_stop(section, type_name, fields, limits),
+    )
+
+
+def _width(type_name: str, fields: tuple[str, ...], names: tuple[str, ...]) -> int:
+    if type_name == message_types.POSE:
+        return len(pose_names('sixd'))
+    return (len(fields) or 1) * (len(names) or 1)
+
+
+def _parse_stop(
+        section: Section, type_name: str, fields: tuple[str, ...], limits: Limits) -> str:
+    stop = section.text('stop', choices=('zeros', 'hold'))
+    if stop == 'zeros':
+        moves = type_name in (message_types.POSE, message_types.TRAJECTORY)
+        if moves or 'position' in fields:
+            section.fail('stop', 'found zeros for positions', 'expected hold',
+                         'a stop must not send the robot to its zero position')
+        if (limits.low > 0.0).any() or (limits.high < 0.0).any():
+            section.fail('stop', 'found zeros outside the limits', 'expected limits with low <= '
+                         '0 <= high', 'widen the limits or use hold')
+    return stop

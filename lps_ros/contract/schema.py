@@ -1,0 +1,140 @@
+"""The parts of a robot contract as plain, frozen data."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFormat:
+    """Image as the policy sees it: cropped first, then resized by area averaging."""
+
+    width: int  # pixels
+    height: int  # pixels
+    encoding: str = 'rgb8'
+    crop: tuple[float, float, float, float] | None = None  # x, y, w, h; fractions of the source
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observation:
+    """One observed stream."""
+
+    key: str
+    topic: str
+    type: str
+    fields: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    frame_id: str | None = None
+    rotation: str | None = None  # of a pose: 'sixd' or 'yaw'; None for other types
+    image: ImageFormat | None = None
+    unit: str | None = None
+    max_age_s: float  # older than this and the policy does not act
+    latency_s: float = 0.0  # from the event to the stamp
+    required: bool = True  # False: the stream may be left out
+
+    @property
+    def label(self) -> str:
+        """Name of the stream in error messages."""
+        return f"observation '{self.key}'"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RelativePose:
+    """Pose `of` seen from pose `reference`."""
+
+    kind: ClassVar[str] = 'relative_pose'
+    key: str
+    of: str
+    reference: str  # `in` in the file
+    axes: str  # 'base': axes of the common frame; 'own': axes of the reference
+    rotation: str  # 'none', 'yaw' or 'sixd'
+    symmetry: int = 1  # rotations about z after which `of` looks the same, per turn
+    saturation_m: float | None = None  # s of an added tanh(d / s)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Keys of the observations this is computed from."""
+        return (self.of, self.reference)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeriodicJoints:
+    """Cosine and sine of joint positions."""
+
+    kind: ClassVar[str] = 'periodic'
+    key: str
+    of: str
+    names: tuple[str, ...]
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Keys of the observations this is computed from."""
+        return (self.of,)
+
+
+Derived = RelativePose | PeriodicJoints
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scale:
+    """Physical values that the policy's -1 and 1 stand for; read-only float64 (width,)."""
+
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Workspace:
+    """Box that an observed position must stay in; read-only float64 (3,), metres."""
+
+    observation: str
+    low: np.ndarray
+    high: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Limits:
+    """What may leave the node, in physical units; read-only float64 (width,)."""
+
+    low: np.ndarray
+    high: np.ndarray
+    step: np.ndarray | None = None  # largest change per control tick
+    workspace: Workspace | None = None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Action:
+    """One commanded stream."""
+
+    key: str
+    topic: str
+    type: str
+    fields: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    frame_id: str | None = None
+    unit: str | None = None
+    scale: Scale
+    limits: Limits
+    stop: str  # 'zeros': a stop sends zeros; 'hold': it sends nothing
+
+    @property
+    def label(self) -> str:
+        """Name of the stream in error messages."""
+        return f"action '{self.key}'"
+
+    @property
+    def width(self) -> int:
+        """Number of values that the policy gives for this stream."""
+        return len(self.scale.low)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """What is rewarded: `step_reward` at each step, the others once at an episode's end."""
+
+    name: str
+    success_reward: float
+    step_reward: float
+    failure_reward: float
+    max_ticks: int

@@ -1,0 +1,61 @@
+"""Read YAML text strictly: one document, one mapping, text keys, none of them twice."""
+
+from pathlib import Path
+from typing import Any
+
+from lps_ros.contract.errors import ContractError
+import yaml
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader that refuses a key given twice in one mapping."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key_node, _ in node.value:
+            line = key_node.start_mark.line + 1
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise ContractError(f'line {line}: found a key that is no text, expected text; '
+                                    'rename the key')
+            key = key_node.value
+            if key_node.tag not in ('tag:yaml.org,2002:str', 'tag:yaml.org,2002:merge'):
+                raise ContractError(f"line {line}: found the key {key}, which YAML does not read "
+                                    f"as text, expected text; write '{key}' in quotes")
+            if key in seen:
+                raise ContractError(f"line {line}: found the key '{key}' twice, expected it once; "
+                                    'remove one')
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+def read_text(path: Path) -> str:
+    """Read a contract file; raises ContractError where there is none or it is no UTF-8 text."""
+    try:
+        return path.read_text(encoding='utf-8')
+    except FileNotFoundError:
+        raise ContractError(f'{path}: found no such file, expected a robot contract; '
+                            'give the path of a YAML file as in config/') from None
+    except UnicodeDecodeError:
+        raise ContractError(f'{path}: found bytes that are no UTF-8 text, expected a robot '
+                            'contract; give the path of a YAML file as in config/') from None
+    except OSError as error:
+        raise ContractError(f'{path}: cannot be read ({error.strerror}), expected a robot '
+                            'contract; give the path of a readable YAML file') from None
+
+
+def parse_mapping(text: str, *, source: str) -> dict[str, Any]:
+    """Parse YAML text to a mapping; raises ContractError with the line where it fails."""
+    try:
+        value = yaml.load(text, Loader=_StrictLoader)  # a SafeLoader
+    except ContractError as error:
+        raise ContractError(f'{source}: {error}') from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that does not exist
+        mark = getattr(error, 'problem_mark', None)
+        place = f'line {mark.line + 1}: ' if mark else ''
+        problem = getattr(error, 'problem', None) or getattr(error, 'reason', None) or str(error)
+        raise ContractError(f'{source}: {place}not YAML, found: {" ".join(problem.split())}; '
+                            'correct the line or the indentation above it') from None
+    if not isinstance(value, dict):
+        raise ContractError(f'{source}: found {type(value).__name__}, expected a mapping; '
+                            'write `name: ...` and the other keys of a robot contract')
+    return value

@@ -1,0 +1,132 @@
+"""Action chunks for training, drawn from the cache."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from lps_ros.contract import Task
+from lps_ros.data.cache import TrainingCache
+from lps_ros.data.errors import DatasetError
+import numpy as np
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """
+    B chunks of H actions.
+
+    observations and next_observations (B, S), before and after the chunk; actions (B, H * A);
+    rewards (B,), the discounted sum over the chunk; masks (B,), 0 where the episode ends within
+    it. All float32.
+    """
+
+    observations: np.ndarray
+    actions: np.ndarray
+    rewards: np.ndarray
+    masks: np.ndarray
+    next_observations: np.ndarray
+
+
+class Chunks:
+    """
+    Every chunk of H transitions that lies within one episode.
+
+    In episodes that are `padded` a chunk may also start in the last H - 1 transitions: its last
+    action is repeated, and nothing is earned after the episode's end. `starts` int64 (C,) are the
+    rows at which a chunk begins.
+    """
+
+    def __init__(
+            self, *, observations: np.ndarray, actions: np.ndarray, offsets: np.ndarray,
+            rewards: np.ndarray, masks: np.ndarray, padded: np.ndarray, used: np.ndarray,
+            horizon: int, discount: float) -> None:
+        """
+        Take columns of N rows: observations (N, S), actions (N, A), rewards (N,), masks (N,).
+
+        offsets (E + 1,), padded and used (E,) are per episode; the last row of each episode only
+        holds its final observation.
+        """
+        self._observations = observations
+        self._actions = actions
+        self._horizon = horizon
+        rows = np.arange(offsets[-1])
+        length = np.diff(offsets)
+        self._last = np.repeat(offsets[1:] - 2, length)
+        fits = rows + horizon - 1 <= self._last
+        fits |= np.repeat(padded, length) & (rows <= self._last)
+        self.starts = np.flatnonzero(fits & np.repeat(used, length))
+        self._rewards = np.zeros(len(rows))
+        self._masks = np.ones(len(rows))
+        for step in range(horizon):
+            at = np.minimum(rows + step, self._last)
+            self._rewards += np.where(
+                rows + step <= self._last, discount**step * rewards[at], 0.0)
+            self._masks *= masks[at]
+
+    def batch(self, starts: np.ndarray) -> Batch:
+        """Return the chunks that begin at these rows, int64 (B,)."""
+        last = self._last[starts]
+        rows = np.minimum(starts[:, None] + np.arange(self._horizon), last[:, None])
+        return Batch(
+            observations=np.asarray(self._observations[starts]),
+            actions=np.asarray(self._actions[rows]).reshape(len(starts), -1),
+            rewards=self._rewards[starts].astype(np.float32),
+            masks=self._masks[starts].astype(np.float32),
+            next_observations=np.asarray(
+                self._observations[np.minimum(starts + self._horizon, last + 1)]))
+
+
+class ChunkSampler:
+    """
+    Draws chunks at random, with the rewards of a task.
+
+    A success earns `task.step_reward` at every step and `task.success_reward` at its last one,
+    where it ends. Failures are used on request: they end with `task.failure_reward`, or, where
+    the task has none, count as cut off by time and have no end. `starts` int64 (C,) are the rows
+    of the cache at which a chunk may begin; `batch` gives chunks by row. Raises DatasetError
+    where no episode is left or one is shorter than a chunk.
+    """
+
+    def __init__(
+            self, cache: TrainingCache, *, horizon: int, discount: float, task: Task,
+            use_failures: bool, seed: int) -> None:
+        used = cache.outcomes | use_failures
+        _check(cache, used, horizon)
+        ends = np.where(cache.outcomes, task.success_reward,
+                        np.nan if task.failure_reward is None else task.failure_reward)
+        terminal = ~np.isnan(ends)
+        rewards = np.full(len(cache.actions), task.step_reward)
+        masks = np.ones(len(cache.actions))
+        last = cache.episode_offsets[1:][terminal] - 2
+        rewards[last] = ends[terminal]
+        masks[last] = 0.0
+        chunks = Chunks(
+            observations=cache.observations, actions=cache.actions,
+            offsets=cache.episode_offsets, rewards=rewards, masks=masks, padded=terminal,
+            used=used, horizon=horizon, discount=discount)
+        self.starts = chunks.starts
+        self.batch = chunks.batch
+        self._generator = np.random.default_rng(seed)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """State of the generator, ready for JSON; set it to draw the same batches again."""
+        return self._generator.bit_generator.state
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
+
+    def sample(self, batch_size: int) -> Batch:
+        """Draw chunks with replacement, every start being equally likely."""
+        return self.batch(self.starts[self._generator.integers(
+            len(self.starts), size=batch_size)])
+
+
+def _check(cache: TrainingCache, used: np.ndarray, horizon: int) -> None:
+    if not used.any():
+        raise DatasetError(f'{cache.paths[0].parent.parent}: found no success among '
+                           f'{len(used)} episodes; record one, or use the failures too')
+    transitions = np.diff(cache.episode_offsets) - 1
+    for episode in np.flatnonzero(used & (transitions < horizon))[:1]:
+        raise DatasetError(f'{cache.paths[episode]}: has {transitions[episode]} transitions, '
+                           f'expected at least a chunk of {horizon}; remove it')

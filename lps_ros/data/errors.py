@@ -1,0 +1,21 @@
+"""Errors of the data room; every message is one line that names the file."""
+
+
+class DataError(ValueError):
+    """Recorded data that cannot be used, read or written."""
+
+
+class BagError(DataError):
+    """A rosbag2 or raw log that cannot be converted."""
+
+
+class EpisodeError(DataError):
+    """An episode that is damaged or does not fit."""
+
+
+class DatasetError(DataError):
+    """A dataset that cannot be trained on."""
+
+
+class StorageError(DataError):
+    """A disk that is full, a folder that is not writable, a file that is in use."""

@@ -1,0 +1,1 @@
+"""Replay of recordings through a policy, statistics of evaluation episodes, and reports."""

@@ -1,0 +1,1 @@
+"""Latent policy steering: networks, MeanFlow, training, policies and policy bundles (PyTorch)."""

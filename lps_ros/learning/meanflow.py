@@ -1,0 +1,101 @@
+"""
+MeanFlow for action chunks: random draws, the three forms of the loss, one-step decoding.
+
+Time runs from t = 0 (data x) to t = 1 (latent e): z = (1 - t) x + t e, v = e - x. The decoder's
+second time input is the span t - r. Source: Geng et al. 2025 (MeanFlow); Im et al. 2026,
+"Latent Policy Steering through One-Step Flow Policies".
+"""
+from typing import Literal
+from typing import NamedTuple
+
+import torch
+from lps_ros.learning.networks import Decoder
+from lps_ros.learning.networks import project_to_sphere
+from torch import Tensor
+
+Method = Literal['jit_mf', 'mfql', 'mf']
+TIME_MEAN = -0.4  # of the normal draw that goes through the logistic function
+
+
+class FlowDraws(NamedTuple):
+    """The random numbers of one flow loss: latents (B, D) on the sphere, times t >= r (B, 1)."""
+
+    latents: Tensor
+    t: Tensor
+    r: Tensor
+
+
+def equal_rows(batch_size: int, flow_ratio: float) -> int:
+    """Return how many leading rows of a batch have r = t."""
+    return int(batch_size * (1 - flow_ratio))
+
+
+def flow_times(normal_t: Tensor, normal_r: Tensor, flow_ratio: float) -> tuple[Tensor, Tensor]:
+    """Turn two normal draws (B, 1) into times t >= r; only the last `flow_ratio` rows have t > r."""
+    a = torch.sigmoid(normal_t + TIME_MEAN)
+    b = torch.sigmoid(normal_r + TIME_MEAN)
+    t, r = torch.maximum(a, b), torch.minimum(a, b)
+    first = equal_rows(len(t), flow_ratio)
+    return t, torch.cat((t[:first], r[first:]))
+
+
+def draw_flow(
+    batch_size: int, chunk_size: int, flow_ratio: float, generator: torch.Generator,
+) -> FlowDraws:
+    """Draw the latents and times of one batch on the CPU."""
+    normal = torch.randn(batch_size, chunk_size + 2, generator=generator)
+    latents, normal_t, normal_r = normal.split((chunk_size, 1, 1), dim=-1)
+    return FlowDraws(project_to_sphere(latents), *flow_times(normal_t, normal_r, flow_ratio))
+
+
+def flow_tangent(method: Method, v: Tensor) -> Tensor:
+    """Return the direction (n, D + 2) in (z, t, t - r) of the method's derivative, for v (n, D)."""
+    one = v.new_ones(len(v), 1)
+    times = (0 * one, -one) if method == 'mf' else (one, one)
+    return torch.cat((v, *times), dim=-1)
+
+
+def flow_sides(
+    method: Method, z: Tensor, v: Tensor, span: Tensor, value: Tensor, derivative: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """
+    Return both sides (B, D) of the MeanFlow identity: the prediction u and its target.
+
+    `value` (B, D) and `derivative` (B, D) are the decoder's; where the span (B, 1) is zero the
+    derivative has no influence.
+    """
+    if method == 'jit_mf':
+        return z - value, v - span * (v - derivative)
+    if method == 'mfql':
+        return value, z + (span - 1) * v - span * derivative
+    return value, v - span * derivative
+
+
+def adaptive_l2(error: Tensor) -> Tensor:
+    """Return the mean over rows of m / sqrt(m + 1e-3), m the mean square of a row, weight fixed."""
+    square = error.square().mean(dim=-1)
+    return (square * torch.rsqrt(square.detach() + 1e-3)).mean()
+
+
+def flow_loss(
+    decoder: Decoder, method: Method, observations: Tensor, chunks: Tensor, draws: FlowDraws,
+    flow_ratio: float,
+) -> Tensor:
+    """Return the MeanFlow loss of cloning `chunks` (B, D); only the prediction has a gradient."""
+    latents, t, r = draws
+    v = latents - chunks
+    z = chunks + t * v
+    span = t - r
+    first = equal_rows(len(chunks), flow_ratio)
+    value, tail = decoder.value_and_tangent(
+        observations, z, t, span, flow_tangent(method, v[first:]))
+    derivative = torch.cat((torch.zeros_like(chunks[:first]), tail))
+    prediction, target = flow_sides(method, z, v, span, value, derivative)
+    return adaptive_l2(prediction - target)
+
+
+def decode(decoder: Decoder, method: Method, observations: Tensor, latents: Tensor) -> Tensor:
+    """Map latents (B, D) to chunks (B, D) in one step, before the clip to [-1, 1]."""
+    one = latents.new_ones(len(latents), 1)
+    value = decoder(observations, latents, one, one)
+    return latents - value if method == 'mf' else value

@@ -1,0 +1,55 @@
+"""The policy node's publishers: commands and whole chunks."""
+
+from collections.abc import Sequence
+
+from lps_ros.contract import Contract
+from lps_ros.contract import OutgoingMessage
+from lps_ros.contract.message_types import MULTI_DOF_TRAJECTORY
+from lps_ros.contract.message_types import POSE
+from lps_ros.contract.message_types import TRAJECTORY
+from lps_ros.contract.message_types import TWIST
+from lps_ros.nodes.qos import COMMAND
+from lps_ros.nodes.ros_messages import message_class
+from lps_ros.nodes.ros_messages import to_ros
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleNode
+from rclpy.publisher import Publisher
+
+_ACKNOWLEDGE_S = 0.5
+
+
+class PolicyOutputs:
+    """Publishes the actions of a contract, and each chunk on `~/chunk/<key>`."""
+
+    def __init__(self, node: LifecycleNode, contract: Contract) -> None:
+        self._node = node
+        self._commands = {action.topic: self._publisher(action.type, action.topic)
+                          for action in contract.actions}
+        self._chunks = {
+            action.key: self._publisher(
+                MULTI_DOF_TRAJECTORY if action.type in (TWIST, POSE) else TRAJECTORY,
+                f'~/chunk/{action.key}')
+            for action in contract.actions}
+
+    def send(
+            self, messages: Sequence[OutgoingMessage], chunks: Sequence[OutgoingMessage] = ()
+    ) -> None:
+        """Publish commands, then chunks; every message is made before the first leaves."""
+        ready = [(self._commands[message.topic], to_ros(message)) for message in messages]
+        ready += [(self._chunks[message.key], to_ros(message)) for message in chunks]
+        for publisher, message in ready:
+            publisher.publish(message)
+
+    def confirm(self) -> None:
+        """Wait until the subscribers have the last commands, at most half a second each."""
+        for publisher in self._commands.values():
+            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+
+    def close(self) -> None:
+        """Take the publishers down."""
+        for publisher in (*self._commands.values(), *self._chunks.values()):
+            self._node.destroy_publisher(publisher)
+        self._commands, self._chunks = {}, {}
+
+    def _publisher(self, type_name: str, topic: str) -> Publisher:
+        return self._node.create_publisher(message_class(type_name), topic, COMMAND)

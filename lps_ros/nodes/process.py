@@ -1,0 +1,80 @@
+"""The life of a node's process: start, spin, stop in the right order, exit status."""
+
+import signal
+import sys
+from collections.abc import Callable
+from collections.abc import Sequence
+from types import FrameType
+from typing import Protocol
+
+from lps_ros.errors import UserError
+import rclpy
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.signals import SignalHandlerOptions
+
+# A signal is noticed when the executor's wait returns, so no wait may be longer than this.
+LONGEST_WAIT_S = 0.05
+
+
+class StartError(UserError):
+    """A node cannot start or go on; the message is one line for the user."""
+
+
+class SpinningNode(Protocol):
+    """What `run_node` asks of a node besides being an rclpy node."""
+
+    finished: bool
+
+    def poll(self) -> None:
+        """Do what is due; called after every turn of the executor."""
+
+    def wait_s(self) -> float:
+        """Return how long the executor may wait for a callback, in seconds."""
+
+    def stop(self) -> None:
+        """Bring what the node moves to a stop; the context is still valid."""
+
+
+def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None = None) -> int:
+    """Run one node until it is finished or the process is asked to end; return the exit status.
+
+    rclpy's own signal handlers would invalidate the context before a stop could be published, so
+    SIGINT and SIGTERM are handled here: the loop ends, `stop()` is called, then ROS is shut down.
+    """
+    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    asked_to_end = _SignalFlag()
+    node = None
+    executor = SingleThreadedExecutor()
+    try:
+        node = make_node()
+        executor.add_node(node)
+        while not node.finished and not asked_to_end.is_set:
+            executor.spin_once(timeout_sec=min(node.wait_s(), LONGEST_WAIT_S))
+            node.poll()
+    except (StartError, ParameterException) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        if node is not None:
+            node.stop()
+        executor.shutdown()
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+class _SignalFlag:
+    """Set by SIGINT or SIGTERM."""
+
+    def __init__(self) -> None:
+        self.is_set = False
+        signal.signal(signal.SIGINT, self._set)
+        signal.signal(signal.SIGTERM, self._set)
+
+    def _set(self, signum: int, frame: FrameType | None) -> None:
+        self.is_set = True

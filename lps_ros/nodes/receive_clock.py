@@ -1,0 +1,89 @@
+"""When a message was received, on the node's clock, whatever this process was doing then."""
+
+import heapq
+import time
+from bisect import bisect_right
+from collections.abc import Callable
+from typing import Any
+
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+from rosgraph_msgs.msg import Clock
+
+Deliver = Callable[[int], None]
+# Readings that are kept: at two a tick, far longer than any message is under way.
+_KEPT_READINGS = 2000
+
+
+class ReceiveClock:
+    """Gives every message its time of receipt, in nanoseconds of the node's clock.
+
+    On a robot that is the middleware's own receipt stamp, so a busy executor adds no delay.
+    With simulated time several publishers and the clock reach this process in any order, so a
+    message gets the reading that was in force when it was sent: messages and clock readings are
+    ordered by the stamps that the middleware gave them at the source, on one host. A message is
+    held until a later reading proves that no earlier one is still under way.
+    """
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._simulated = node.get_parameter('use_sim_time').value
+        self._sent_ns: list[int] = []
+        self._reading_ns: list[int] = []
+        self._held: list[tuple[int, int, Deliver]] = []
+        self._count = 0
+        self._subscription = node.create_subscription(
+            Clock, '/clock', self._on_clock, QoSProfile(depth=100)) if self._simulated else None
+
+    def message(self, info: dict[str, Any], deliver: Deliver) -> None:
+        """Call `deliver(received_ns)` for a message, given its MessageInfo."""
+        if self._simulated:
+            self._hold(info['source_timestamp'], deliver)
+        else:
+            deliver(info['received_timestamp'] or self._node.get_clock().now().nanoseconds)
+
+    def event(self, deliver: Deliver) -> None:
+        """Call `deliver(time_ns)` for something that happens in this process now."""
+        if self._simulated:
+            self._hold(time.time_ns(), deliver)
+        else:
+            deliver(self._node.get_clock().now().nanoseconds)
+
+    def flush(self) -> None:
+        """Deliver all that is held, by the readings that have arrived so far."""
+        if self._subscription is not None:
+            drain(self._subscription, self._on_clock)
+        self._release(before_ns=None)
+
+    def _hold(self, sent_ns: int, deliver: Deliver) -> None:
+        self._count += 1
+        heapq.heappush(self._held, (sent_ns, self._count, deliver))
+        if self._sent_ns:
+            self._release(before_ns=self._sent_ns[-1])
+
+    def _on_clock(self, clock: Clock, info: dict[str, Any]) -> None:
+        sent_ns = info['source_timestamp']
+        if self._sent_ns and sent_ns <= self._sent_ns[-1]:
+            return
+        self._sent_ns.append(sent_ns)
+        self._reading_ns.append(clock.clock.sec * 1_000_000_000 + clock.clock.nanosec)
+        self._release(before_ns=sent_ns)
+        if len(self._sent_ns) > 2 * _KEPT_READINGS:
+            del self._sent_ns[:_KEPT_READINGS]
+            del self._reading_ns[:_KEPT_READINGS]
+
+    def _release(self, before_ns: int | None) -> None:
+        while self._held and (before_ns is None or self._held[0][0] < before_ns):
+            sent_ns, _, deliver = heapq.heappop(self._held)
+            # A message from before the first reading counts as received with that reading.
+            row = max(0, bisect_right(self._sent_ns, sent_ns) - 1)
+            deliver(self._reading_ns[row] if self._reading_ns else 0)
+
+
+def drain(subscription: Subscription, callback: Callable[[Any, dict[str, Any]], None]) -> None:
+    """Call `callback(message, info)` for every message that waits in a subscription's queue."""
+    with subscription.handle:
+        while taken := subscription.handle.take_message(
+                subscription.msg_type, subscription.raw):
+            callback(*taken)

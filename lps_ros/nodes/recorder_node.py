@@ -1,0 +1,228 @@
+"""Recorder node: turns teleoperation into episodes, marked through std_srvs services."""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from collections.abc import Sequence
+from datetime import datetime
+from datetime import timezone
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lps_ros.contract import Action
+from lps_ros.contract import ContractError
+from lps_ros.contract import load_contract
+from lps_ros.contract import Observation
+from lps_ros.data import DataError
+from lps_ros.data.recording import Recording
+from lps_ros.nodes.parameters import declare
+from lps_ros.nodes.process import run_node
+from lps_ros.nodes.process import StartError
+from lps_ros.nodes.qos import LATCHED
+from lps_ros.nodes.receive_clock import drain
+from lps_ros.nodes.receive_clock import ReceiveClock
+from lps_ros.nodes.ros_messages import message_class
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+from rclpy.subscription import Subscription
+from std_msgs.msg import String
+from std_srvs.srv import Trigger
+
+# A slow disk may hold up the executor for this many messages before one is lost.
+_QUEUE_DEPTH = 200
+_SETTLE_S = 0.02
+
+
+class RecorderNode(Node):
+    """Records the contract's topics; `~/start`, `~/save_success`, `~/save_failure`, `~/discard`.
+
+    The raw serialised messages go to `<dataset>/.partial/`; an episode file appears only on save.
+    `~/status` (latched String, JSON) tells the state, the number of saved episodes and the last
+    error or file.
+    """
+
+    finished = False
+
+    def __init__(self) -> None:
+        super().__init__('recorder')
+        self._read_parameters()
+        self._receive_clock = ReceiveClock(self)
+        self._recording: Recording | None = None
+        self._newest: dict[str, tuple[bytes, int, int]] = {}
+        self._saved = {'success': 0, 'failure': 0}
+        self._status = self.create_publisher(String, '~/status', LATCHED)
+        self._streams: dict[str, tuple[Observation | Action, Subscription]] = {}
+        for spec in self._specs():
+            self._subscribe(spec, ReliabilityPolicy.BEST_EFFORT)
+        self._services = [
+            self.create_service(Trigger, f'~/{name}', self._answer(act)) for name, act in (
+                ('start', self._start), ('save_success', partial(self._save, 'success')),
+                ('save_failure', partial(self._save, 'failure')), ('discard', self._discard))]
+        self.create_timer(0.5, self._match_reliability)
+        self._tell('idle')
+
+    def poll(self) -> None:
+        """Have nothing due; all work is in callbacks."""
+
+    def wait_s(self) -> float:
+        """Wait for the next callback."""
+        return 1.0
+
+    def stop(self) -> None:
+        """Leave an unfinished recording on disk, where `lps dataset repair` finds it."""
+        if self._recording is not None:
+            self._receive_clock.flush()
+            self.get_logger().warning(
+                f'ended while recording; kept {self._recording.path}: lps dataset repair')
+            self._recording.close()
+            self._recording = None
+
+    def _read_parameters(self) -> None:
+        contract = declare(self, 'contract', '', 'Contract file of the robot.', read_only=True)
+        self._dataset = Path(declare(self, 'dataset', 'dataset', 'Folder of the episodes.'))
+        self._leave_out = declare(
+            self, 'leave_out', '', 'Observation keys not to record, separated by commas.',
+            read_only=True)
+        declare(self, 'operator', '', 'Who demonstrates.')
+        declare(self, 'source', 'teleop', 'Where the commands come from, teleop or policy.')
+        declare(self, 'keep_bag', False, 'Keep the raw messages of each episode as a rosbag2.')
+        declare(self, 'image_format', 'jpeg', 'How frames are stored.',
+                one_of=('jpeg', 'png', 'raw'))
+        if not contract:
+            raise StartError("parameter 'contract' is empty; give the robot's contract file")
+        try:
+            self._contract = load_contract(contract)
+            if self._leave_out:
+                left_out = {key.strip() for key in self._leave_out.split(',')}
+                self._contract = self._contract.subset(
+                    [spec.key for spec in self._contract.observations
+                     if spec.key not in left_out])
+        except ContractError as error:
+            raise StartError(str(error)) from error
+
+    def _specs(self) -> list[Observation | Action]:
+        """Return one spec for each topic; several keys may share a topic."""
+        by_topic = {spec.topic: spec
+                    for spec in (*self._contract.observations, *self._contract.actions)}
+        return list(by_topic.values())
+
+    def _subscribe(self, spec: Observation | Action, reliability: ReliabilityPolicy) -> None:
+        self._streams[spec.topic] = (spec, self.create_subscription(
+            message_class(spec.type), spec.topic, partial(self._receive, spec.topic, spec.type),
+            QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability), raw=True))
+
+    def _match_reliability(self) -> None:
+        """Ask for reliable delivery from a topic whose publishers all offer it."""
+        if self._recording is not None:
+            return
+        for topic, (spec, subscription) in list(self._streams.items()):
+            offers = {info.qos_profile.reliability
+                      for info in self.get_publishers_info_by_topic(subscription.topic_name)}
+            wanted = (ReliabilityPolicy.RELIABLE if offers == {ReliabilityPolicy.RELIABLE}
+                      else ReliabilityPolicy.BEST_EFFORT)
+            if offers and wanted != subscription.qos_profile.reliability:
+                self.destroy_subscription(subscription)
+                self._subscribe(spec, wanted)
+
+    def _receive(self, topic: str, type_name: str, cdr: bytes, info: dict[str, Any]) -> None:
+        self._receive_clock.message(
+            info, partial(self._keep, topic, type_name, bytes(cdr),
+                          info.get('publication_sequence_number') or 0))
+
+    def _keep(
+            self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
+        self._newest[topic] = (cdr, sequence, received_ns)
+        if self._recording is not None:
+            self._write(topic, type_name, cdr, sequence, received_ns)
+
+    def _write(
+            self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
+        try:
+            self._recording.write(topic, type_name, cdr, received_ns, sequence=sequence)
+        except (OSError, DataError) as error:
+            self._recording.abandon()
+            self._recording = None
+            self.get_logger().error(f'recording stopped: {error}')
+            self._tell('error', error=str(error))
+
+    def _answer(self, act: Callable[[], str]) -> Callable[..., Trigger.Response]:
+        """Make a service callback of an action that returns a line or raises one."""
+        def answer(request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
+            try:
+                response.message = act()
+                response.success = True
+            except (OSError, DataError, StartError) as error:
+                response.message = str(error)
+                self.get_logger().error(response.message)
+            return response
+        return answer
+
+    def _start(self) -> str:
+        if self._recording is not None:
+            raise StartError('already recording; save or discard the episode first')
+        self._drain()
+        self._recording = Recording(
+            self._dataset, self._contract, keep_bag=self.get_parameter('keep_bag').value,
+            image_format=self.get_parameter('image_format').value)
+        for topic, (cdr, sequence, received_ns) in self._newest.items():
+            self._write(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
+        self._mark('start', operator=self.get_parameter('operator').value,
+                   source=self.get_parameter('source').value, task=self._contract.task.name,
+                   utc=datetime.now(timezone.utc).isoformat(timespec='milliseconds'))
+        self._tell('recording')
+        return f'recording to {self._recording.path}'
+
+    def _save(self, outcome: str) -> str:
+        self._need_recording()
+        self._mark(outcome)
+        self._drain()
+        self._receive_clock.flush()
+        self._tell('saving')
+        recording, self._recording = self._recording, None
+        try:
+            file = recording.save()
+        except (OSError, DataError) as error:
+            self._tell('error', error=str(error))
+            raise
+        self._saved[outcome] += 1
+        self._tell('idle', file=str(file))
+        return f'saved {file}'
+
+    def _discard(self) -> str:
+        self._need_recording()
+        recording, self._recording = self._recording, None
+        recording.discard()
+        self._tell('idle')
+        return 'discarded'
+
+    def _need_recording(self) -> None:
+        if self._recording is None:
+            raise StartError('not recording; call ~/start first')
+
+    def _mark(self, event: str, **details: str) -> None:
+        recording = self._recording
+        self._receive_clock.event(
+            lambda time_ns: recording.event(event, time_ns, **details))
+
+    def _drain(self) -> None:
+        """Take what has arrived, and what was sent before now and is still on its way."""
+        for pause_s in (0.0, _SETTLE_S):
+            time.sleep(pause_s)
+            for topic, (spec, subscription) in self._streams.items():
+                drain(subscription, partial(self._receive, topic, spec.type))
+
+    def _tell(self, state: str, **details: str) -> None:
+        self._status.publish(String(data=json.dumps(
+            {'state': state, 'saved': self._saved, 'dataset': str(self._dataset), **details})))
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the recorder node."""
+    return run_node(RecorderNode, args)
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,148 @@
+"""Observations fit or unfit to act on."""
+
+from lps_ros.contract import Observation
+from lps_ros.control.gates import ObservationGate
+import numpy as np
+
+_MS = 1_000_000
+_JOINTS = Observation(
+    key='joints', topic='joint_states', type='sensor_msgs/msg/JointState', max_age_s=0.1)
+_CONTACT = Observation(key='contact', topic='contact', type='std_msgs/msg/Bool', max_age_s=0.5)
+
+
+def _gate(*observations):
+    return ObservationGate(observations or (_JOINTS,))
+
+
+def _accept(gate, time_ns, *, key='joints', value=1.0, stamp_ns=None):
+    gate.accept(key, np.array([value]), received_ns=time_ns,
+                stamp_ns=time_ns if stamp_ns is None else stamp_ns)
+
+
+def _texts(gate, tick_ns, now_ns=None):
+    return [str(reason) for reason in gate.reasons(tick_ns, now_ns or tick_ns)]
+
+
+def test_fresh_finite_rows_pass():
+    gate = _gate()
+    _accept(gate, 1000 * _MS)
+    assert gate.reasons(1000 * _MS, 1001 * _MS) == []
+    assert gate.rows(1000 * _MS)['joints'].tolist() == [1.0]
+
+
+def test_a_missing_stream_is_named_with_its_topic():
+    gate = _gate(_JOINTS, _CONTACT)
+    _accept(gate, 0)
+    reasons = gate.reasons(1 * _MS, 2 * _MS)
+    assert [reason.subject for reason in reasons] == ['contact']
+    assert str(reasons[0]) == "observation 'contact' is missing; no message on topic 'contact'"
+    assert reasons[0].stale
+
+
+def test_age_is_judged_at_the_limit():
+    gate = _gate()
+    _accept(gate, 0)
+    assert _texts(gate, 100 * _MS) == []
+    assert _texts(gate, 100 * _MS + 1) == [
+        "observation 'joints' is 0.100 s old by its receipt, expected at most 0.1 s"]
+
+
+def test_an_old_header_stamp_on_a_fresh_message_is_stale():
+    gate = _gate()
+    _accept(gate, 1000 * _MS, stamp_ns=800 * _MS)
+    assert _texts(gate, 1000 * _MS) == [
+        "observation 'joints' is 0.200 s old by its header stamp, expected at most 0.1 s"]
+
+
+def test_a_late_message_with_a_fresh_stamp_is_stale_by_receipt():
+    gate = _gate()
+    _accept(gate, 800 * _MS, stamp_ns=1000 * _MS)
+    assert 'by its receipt' in _texts(gate, 1000 * _MS)[0]
+
+
+def test_a_stamp_in_the_future_is_refused_beyond_the_tolerance():
+    gate = _gate()
+    _accept(gate, 1000 * _MS, stamp_ns=1050 * _MS)
+    assert _texts(gate, 1000 * _MS) == []
+    _accept(gate, 1000 * _MS, stamp_ns=1051 * _MS)
+    assert _texts(gate, 1000 * _MS) == [
+        "observation 'joints' lies 0.051 s in the future by its header stamp; "
+        'synchronise the clocks']
+    assert not gate.reasons(1000 * _MS, 1000 * _MS)[0].stale
+
+
+def test_types_without_header_are_judged_by_receipt_alone():
+    gate = _gate(_CONTACT)
+    gate.accept('contact', np.array([1.0]), stamp_ns=None, received_ns=0)
+    assert _texts(gate, 500 * _MS) == []
+    assert 'by its receipt' in _texts(gate, 501 * _MS)[0]
+    assert gate.ready(0)
+    assert not gate.ready(1)
+
+
+def test_non_finite_values_are_refused_until_a_finite_row_comes():
+    gate = _gate()
+    for value in (np.nan, np.inf, -np.inf):
+        _accept(gate, 0, value=value)
+        assert _texts(gate, 0) == ["observation 'joints' has a non-finite value"]
+        assert not gate.reasons(0, 0)[0].stale
+    _accept(gate, 0)
+    assert _texts(gate, 0) == []
+
+
+def test_a_misfit_is_named_once_good_messages_are_missing():
+    gate = _gate()
+    gate.reject('joints', "found no joint 'elbow_joint'")
+    reason = gate.reasons(0, 0)[0]
+    assert str(reason) == "observation 'joints' is missing; found no joint 'elbow_joint'"
+    assert not reason.stale
+
+
+def test_another_publisher_on_the_topic_does_no_harm_while_good_messages_come():
+    gate = _gate()
+    _accept(gate, 0)
+    gate.reject('joints', "found no joint 'elbow_joint'")
+    assert _texts(gate, 50 * _MS) == []
+    assert _texts(gate, 150 * _MS)[0].endswith("found no joint 'elbow_joint'")
+    _accept(gate, 200 * _MS)
+    assert _texts(gate, 200 * _MS) == []
+    assert 'elbow' not in _texts(gate, 350 * _MS)[0]
+
+
+def test_nothing_received_after_the_tick_is_observed():
+    gate = _gate()
+    for time_ms in (40, 50, 51):
+        _accept(gate, time_ms * _MS, value=time_ms)
+    assert gate.rows(50 * _MS)['joints'].tolist() == [50.0]
+    assert gate.rows(49 * _MS)['joints'].tolist() == [40.0]
+    assert gate.rows(39 * _MS) == {}
+
+
+def test_a_flood_after_the_tick_leaves_the_row_nearest_to_it():
+    gate = _gate()
+    for time_ms in range(200):
+        _accept(gate, time_ms * _MS, value=time_ms)
+    assert gate.rows(10 * _MS)['joints'].tolist() == [136.0]
+
+
+def test_ready_waits_for_every_stream_of_the_tick():
+    gate = _gate(_JOINTS, _CONTACT)
+    _accept(gate, 50 * _MS)
+    assert not gate.ready(50 * _MS)
+    _accept(gate, 49 * _MS, key='contact')
+    assert not gate.ready(50 * _MS)
+    _accept(gate, 50 * _MS, key='contact')
+    assert gate.ready(50 * _MS)
+
+
+def test_a_clock_that_jumps_back_forgets_the_other_time():
+    gate = _gate()
+    _accept(gate, 5000 * _MS, value=5.0)
+    _accept(gate, 10 * _MS, value=1.0)
+    assert gate.rows(6000 * _MS)['joints'].tolist() == [1.0]
+
+
+def test_images_are_rows_too():
+    gate = _gate()
+    gate.accept('joints', np.zeros((4, 4, 3), np.uint8), stamp_ns=0, received_ns=0)
+    assert gate.reasons(0, 0) == []

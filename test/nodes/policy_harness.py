@@ -1,0 +1,212 @@
+"""The robot's end of the wires: a policy node in its own process, and a node that plays robot."""
+
+import json
+import os
+from pathlib import Path
+import signal
+import subprocess
+import sys
+import time
+
+from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import PoseStamped
+from geometry_msgs.msg import TwistStamped
+from lps_ros.nodes.qos import LATCHED
+from lps_ros.nodes.qos import SENSOR_SOURCE
+from lps_ros.nodes.remote import Remote
+from lps_ros.nodes.ros_messages import stamp_ns
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rosgraph_msgs.msg import Clock
+from sensor_msgs.msg import JointState
+from std_msgs.msg import Float64MultiArray
+from std_msgs.msg import String
+
+ROOT = Path(__file__).parents[2]
+PERIOD_NS = 50_000_000
+JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint', 'wrist_1_joint',
+          'wrist_2_joint', 'wrist_3_joint', 'gripper_opening')
+_PATIENCE_S = 30.0
+_REPEAT_S = 0.5
+
+
+class PolicyProcess:
+    """A policy node in a process of its own."""
+
+    def __init__(self, program, log, domain_id, *ros_arguments, **parameters):
+        self.ended = False
+        self._log = log
+        arguments = list(ros_arguments)
+        for name, value in parameters.items():
+            arguments += ['-p', f'{name}:={value}']
+        with open(log, 'w', encoding='utf-8') as file:
+            self._process = subprocess.Popen(
+                [sys.executable, *program, '--ros-args', *arguments], stdout=file, stderr=file,
+                cwd=ROOT, env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT),
+                               'ROS_DOMAIN_ID': str(domain_id),
+                               'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'})
+
+    def log(self):
+        """Return all that it has printed."""
+        return self._log.read_text(encoding='utf-8')
+
+    def alive(self):
+        """Tell whether it runs."""
+        return self._process.poll() is None
+
+    def signal(self, number):
+        """Send a signal."""
+        self._process.send_signal(number)
+
+    def wait(self):
+        """Return the exit status of a process that is to end."""
+        self.ended = True
+        return self._process.wait(_PATIENCE_S)
+
+    def close(self):
+        """End it, whatever it is doing."""
+        if self.alive():
+            self.signal(signal.SIGKILL)
+        self._process.wait()
+
+
+class Robot:
+    """Publishes observations and the clock; keeps every command and report it receives."""
+
+    def __init__(self, process, domain_id, *, namespace='', twist='servo_node/delta_twist_cmds'):
+        self.process = process
+        self._context = rclpy.Context()
+        rclpy.init(context=self._context, domain_id=domain_id)
+        node = self.node = Node('test_robot', context=self._context, namespace=namespace)
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(node)
+        self._remote = Remote(
+            node, lambda timeout_s: self._executor.spin_once(timeout_sec=timeout_s))
+        self._clock = node.create_publisher(Clock, '/clock', 100)
+        self._joints = node.create_publisher(JointState, 'joint_states', SENSOR_SOURCE)
+        self._poses = {key: node.create_publisher(PoseStamped, f'{key}_pose', SENSOR_SOURCE)
+                       for key in ('tool', 'cube')}
+        self._last_tick = 100
+        self.forget()
+        for type_, topic, kept in (
+                (TwistStamped, twist, 'twists'), (Float64MultiArray, 'gripper_controller/commands',
+                                                  'openings')):
+            node.create_subscription(type_, topic, self._keep(kept), 50)
+        self.statuses, self.diagnostics = [], []
+        node.create_subscription(
+            String, 'policy/status',
+            lambda message: self.statuses.append(json.loads(message.data)), LATCHED)
+        node.create_subscription(
+            DiagnosticArray, '/diagnostics',
+            lambda message: self.diagnostics.append(message.status[0]), 50)
+
+    def next_tick(self):
+        """Return a tick so long after all before that what they observed is too old."""
+        self._last_tick += 10
+        return self._last_tick
+
+    def forget(self):
+        """Forget the commands received so far."""
+        self.twists, self.openings = [], []
+
+    def close(self):
+        """Leave."""
+        self._executor.shutdown()
+        self.node.destroy_node()
+        rclpy.try_shutdown(context=self._context)
+
+    def until(self, condition, *, repeat=None):
+        """Turn the executor until the condition holds; call `repeat` twice a second meanwhile."""
+        end_s = time.monotonic() + _PATIENCE_S
+        repeat_s = time.monotonic() + _REPEAT_S
+        while not condition():
+            assert self.process.ended or self.process.alive(), self.process.log()
+            assert time.monotonic() < end_s, self.process.log()
+            if repeat is not None and time.monotonic() > repeat_s:
+                repeat()
+                repeat_s = time.monotonic() + _REPEAT_S
+            self._executor.spin_once(timeout_sec=0.02)
+
+    def stream_until(self, condition):
+        """Publish observations at 100 Hz of the wall clock until the condition holds."""
+        timer = self.node.create_timer(
+            0.01, lambda: self.observe(self.node.get_clock().now().nanoseconds))
+        self.until(condition)
+        self.node.destroy_timer(timer)
+
+    def change(self, *transitions):
+        """Take the policy through lifecycle transitions."""
+        for transition in transitions:
+            self._remote.change_state('policy', transition)
+
+    def set(self, **parameters):
+        """Set parameters of the policy."""
+        self._remote.set_parameters('policy', **parameters)
+
+    def observe(self, time_ns, *, without=(), value=0.0, rename=None, stamp_offset_ns=0):
+        """Publish one message of every stream, stamped with the time plus an offset."""
+        stamp = rclpy.time.Time(nanoseconds=time_ns + stamp_offset_ns).to_msg()
+        joints = JointState(
+            name=[(rename or {}).get(name, name) for name in JOINTS],
+            position=joint_positions(time_ns, value), velocity=[0.0] * 7, effort=[0.0] * 7)
+        joints.header.stamp = stamp
+        if 'joints' not in without:
+            self._joints.publish(joints)
+        for key, publisher in self._poses.items():
+            pose = PoseStamped()
+            pose.header.stamp, pose.header.frame_id = stamp, 'base_link'
+            pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = 0.4, 0.0, 0.2
+            if key not in without:
+                publisher.publish(pose)
+
+    def set_clock(self, time_ns):
+        """Publish a reading of the simulated clock."""
+        self._clock.publish(Clock(clock=rclpy.time.Time(nanoseconds=time_ns).to_msg()))
+
+    def tick(self, k, **observed):
+        """Publish tick k as the simulator in lock-step does."""
+        self._last_tick = k
+        self.set_clock(k * PERIOD_NS)
+        self.observe(k * PERIOD_NS, **observed)
+        self.set_clock(k * PERIOD_NS + 1_000_000)
+
+    def commanded(self, k):
+        """Tell whether the command of tick k has come, twist and gripper."""
+        return bool(self.openings and self.twists
+                    and stamp_ns(self.twists[-1]) > k * PERIOD_NS
+                    and not stopped(self.twists[-1]))
+
+    def lock_step(self, ticks, **observed):
+        """Play ticks, each once its predecessor has been commanded; return twists, openings."""
+        twists, openings = [], []
+        for k in ticks:
+            self.forget()
+            self.tick(k, **observed)
+            self.until(lambda k=k: self.commanded(k), repeat=lambda k=k: self.tick(k, **observed))
+            twists.append(self.twists[-1].twist)
+            openings.append(self.openings[-1].data[0])
+        return twists, openings
+
+    def refused(self, k, **observed):
+        """Play tick k until the policy says why it does not act; return that status."""
+        self.statuses.clear()
+        self.forget()
+        self.tick(k, **observed)
+        self.until(lambda: self.statuses and self.statuses[-1]['reason'],
+                   repeat=lambda: self.tick(k, **observed))
+        return self.statuses[-1]
+
+    def _keep(self, name):
+        return lambda message: getattr(self, name).append(message)
+
+
+def joint_positions(time_ns, value=0.0):
+    """Return the positions that the robot publishes at a time."""
+    return [0.1 * i + 1e-3 * (time_ns // PERIOD_NS % 100) + value for i in range(6)] + [0.04]
+
+
+def stopped(twist):
+    """Tell whether a twist is a stop."""
+    parts = twist.twist.linear, twist.twist.angular
+    return not any(getattr(part, axis) for part in parts for axis in 'xyz')

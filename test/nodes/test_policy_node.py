@@ -1,0 +1,248 @@
+"""The policy node in its own process, with this process as the robot."""
+
+import signal
+import subprocess
+import sys
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import load_contract
+from lps_ros.contract import ObservationEncoder
+from lps_ros.nodes.process import StartError
+from lps_ros.nodes.ros_messages import stamp_ns
+import numpy as np
+from policy_harness import joint_positions
+from policy_harness import PERIOD_NS
+from policy_harness import PolicyProcess
+from policy_harness import Robot
+from policy_harness import ROOT
+from policy_harness import stopped
+import pytest
+from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import MultiDOFJointTrajectory
+
+_CONTRACT = ROOT / 'config' / 'ur5e_cube.yaml'
+_CONFIGURE = Transition.TRANSITION_CONFIGURE
+_CLEANUP = Transition.TRANSITION_CLEANUP
+_ACTIVATE = Transition.TRANSITION_ACTIVATE
+_DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+_NODE = ('-m', 'lps_ros.nodes.policy_node')
+_FAULTY = (str(ROOT / 'test' / 'nodes' / 'faulty_policy.py'),)
+
+
+@pytest.fixture(scope='module')
+def process(tmp_path_factory, ros_module_domain):
+    process = PolicyProcess(
+        _FAULTY, tmp_path_factory.mktemp('policy') / 'log', ros_module_domain,
+        use_sim_time=True, lock_step=True, bundle='good', contract=_CONTRACT)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope='module')
+def connection(process, ros_module_domain):
+    robot = Robot(process, ros_module_domain)
+    robot.change(_CONFIGURE)
+    yield robot
+    robot.close()
+
+
+@pytest.fixture
+def robot(connection):
+    """Return the robot's end of an active policy node; the node is inactive afterwards."""
+    connection.set(seed=0, mode='steered', lock_step_wait_s=10.0)
+    connection.change(_ACTIVATE)
+    yield connection
+    connection.until(lambda: connection.statuses)
+    if connection.statuses[-1]['state'] == 'active':
+        connection.change(_DEACTIVATE)
+
+
+def test_acts_once_per_tick_in_lock_step(robot):
+    k = robot.next_tick()
+    twists, openings = robot.lock_step(range(k, k + 12))
+    assert len(twists) == 12
+    assert robot.twists[-1].header.frame_id == 'base_link'
+    assert k * PERIOD_NS < stamp_ns(robot.twists[-1])
+
+
+def test_publishes_each_chunk_as_a_whole_stamped_and_timed(robot):
+    chunks = {'twist': [], 'gripper_command': []}
+    for key, type_ in (('twist', MultiDOFJointTrajectory), ('gripper_command', JointTrajectory)):
+        robot.node.create_subscription(type_, f'policy/chunk/{key}', chunks[key].append, 10)
+    robot.until(lambda: robot.node.count_publishers('policy/chunk/twist') == 1)
+    k = robot.next_tick()
+    robot.lock_step(range(k, k + 11))
+    robot.until(lambda: all(
+        kept and stamp_ns(kept[-1]) == (k + 10) * PERIOD_NS for kept in chunks.values()))
+    for messages in chunks.values():
+        assert [stamp_ns(message) for message in messages[-3:]] == [
+            tick * PERIOD_NS for tick in (k, k + 5, k + 10)]
+        message = messages[-1]
+        times_ns = [point.time_from_start.sec * 1_000_000_000 + point.time_from_start.nanosec
+                    for point in message.points]
+        assert times_ns == [PERIOD_NS * (i + 1) for i in range(5)]
+    assert chunks['gripper_command'][-1].joint_names == ['opening']
+    assert len(chunks['twist'][-1].points[0].velocities) == 1
+
+
+@pytest.mark.parametrize(('fault', 'words', 'level'), [
+    ({'without': ('cube',)}, "observation 'cube' is ", DiagnosticStatus.STALE),
+    ({'without': ('joints',)}, "observation 'joints' is ", DiagnosticStatus.STALE),
+    ({'stamp_offset_ns': -200_000_000}, 'old by its header stamp', DiagnosticStatus.STALE),
+    ({'stamp_offset_ns': 200_000_000}, 'in the future', DiagnosticStatus.ERROR),
+    ({'value': float('nan')}, "observation 'joints' has a non-finite value",
+     DiagnosticStatus.ERROR),
+    ({'rename': {'elbow_joint': 'elbow'}}, "no joint 'elbow_joint'", DiagnosticStatus.ERROR),
+])
+def test_does_not_act_on_unfit_input_and_goes_on_when_it_is_fit(robot, fault, words, level):
+    robot.change(_DEACTIVATE)
+    robot.set(lock_step_wait_s=0.05)
+    robot.change(_ACTIVATE)
+    k = robot.next_tick()
+    robot.lock_step(range(k, k + 2))
+    # Ten periods later what came before is too old.
+    k = robot.next_tick()
+    status = robot.refused(k, **fault)
+    assert words in status['reason']
+    assert not status['acting']
+    robot.until(lambda: robot.twists)
+    assert stopped(robot.twists[0])
+    assert robot.openings == []
+    robot.until(lambda: any(
+        report.level == level and words in report.message for report in robot.diagnostics))
+    robot.lock_step(range(k + 1, k + 3))
+    robot.until(lambda: robot.statuses[-1]['acting'])
+    assert not any(stopped(twist) for twist in robot.twists)
+
+
+def test_a_tick_waits_for_an_observation_that_is_late(robot):
+    k = robot.next_tick()
+    robot.lock_step([k])
+    robot.forget()
+    robot.tick(k + 1, without=('cube',))
+    # Several answered calls later the node has had time to act, and has not.
+    for _ in range(5):
+        robot.set(candidates=1)
+    assert robot.twists == []
+    robot.until(lambda: robot.commanded(k + 1),
+                repeat=lambda: robot.observe((k + 1) * PERIOD_NS, without=('tool', 'joints')))
+    assert not stopped(robot.twists[0])
+
+
+def test_stops_on_deactivation_and_is_silent_afterwards(robot):
+    k = robot.next_tick()
+    robot.lock_step(range(k, k + 2))
+    robot.forget()
+    robot.change(_DEACTIVATE)
+    robot.until(lambda: robot.twists)
+    assert stopped(robot.twists[0])
+    assert robot.openings == []
+    robot.tick(k + 2)
+    robot.until(lambda: robot.statuses[-1]['state'] == 'inactive')
+    robot.tick(k + 3)
+    robot.change(_ACTIVATE)
+    robot.until(lambda: len(robot.twists) > 1, repeat=lambda: robot.tick(k + 3))
+    assert stamp_ns(robot.twists[1]) > (k + 3) * PERIOD_NS
+
+
+def test_a_transition_that_does_not_exist_is_refused_and_the_node_lives_on(robot):
+    with pytest.raises(StartError):
+        robot.change(_CONFIGURE)
+    k = robot.next_tick()
+    robot.lock_step([k])
+
+
+def test_parameters_out_of_range_are_refused_with_a_reason(robot):
+    with pytest.raises(StartError, match='expected one of: steered, prior'):
+        robot.set(mode='posterior')
+    with pytest.raises(StartError, match='candidates'):
+        robot.set(candidates=0)
+    with pytest.raises(StartError, match='clean the node up first'):
+        robot.set(bundle='elsewhere')
+    with pytest.raises(StartError, match='deactivate the node first'):
+        robot.set(lock_step=False)
+
+
+@pytest.fixture(scope='module')
+def faulty_process(tmp_path_factory, ros_module_domain):
+    process = PolicyProcess(
+        _FAULTY, tmp_path_factory.mktemp('faulty') / 'log', ros_module_domain, '-r',
+        '__ns:=/faulty', use_sim_time=True, lock_step=True)
+    yield process
+    process.close()
+
+
+@pytest.fixture(scope='module')
+def faulty(faulty_process, ros_module_domain):
+    """Return the robot's end of a node whose network has faults."""
+    robot = Robot(faulty_process, ros_module_domain, namespace='faulty')
+    yield robot
+    robot.close()
+
+
+@pytest.mark.parametrize(('fault', 'reason'), [
+    ('nan', 'planned chunk has a non-finite value'),
+    ('raises', 'no command could be made: RuntimeError: no such tensor'),
+])
+def test_a_network_that_fails_ends_in_a_stop(faulty, fault, reason):
+    faulty.set(bundle=fault)
+    faulty.change(_CONFIGURE, _ACTIVATE)
+    assert faulty.refused(faulty.next_tick())['reason'] == reason
+    faulty.until(lambda: faulty.twists)
+    assert stopped(faulty.twists[0])
+    assert faulty.openings == []
+    faulty.change(_DEACTIVATE, _CLEANUP)
+
+
+def test_planning_slower_than_the_period_is_a_warning(faulty):
+    faulty.set(bundle='slow')
+    faulty.change(_CONFIGURE, _ACTIVATE)
+    k = faulty.next_tick()
+    faulty.lock_step(range(k, k + 2))
+    faulty.until(lambda: any(
+        report.level == DiagnosticStatus.WARN and 'the control period is 50.0 ms' in report.message
+        for report in faulty.diagnostics))
+    values = {value.key: value.value for value in faulty.diagnostics[-1].values}
+    assert float(values['plan_ms_p50']) >= 60.0
+    assert values['mode'] == 'steered'
+    faulty.change(_DEACTIVATE, _CLEANUP)
+
+
+def test_sigterm_sends_the_stop_before_the_process_ends(faulty, faulty_process):
+    faulty.set(bundle='good')
+    faulty.change(_CONFIGURE, _ACTIVATE)
+    k = faulty.next_tick()
+    faulty.lock_step(range(k, k + 2))
+    faulty.forget()
+    faulty_process.signal(signal.SIGTERM)
+    assert faulty_process.wait() == 0
+    faulty.until(lambda: faulty.twists)
+    assert stopped(faulty.twists[0])
+    assert 'Traceback' not in faulty_process.log()
+
+
+def test_in_real_time_renamed_until_sigint(tmp_path, ros_domain):
+    process = PolicyProcess(
+        _FAULTY, tmp_path / 'log', ros_domain, '-r', '__ns:=/left', '-r',
+        'servo_node/delta_twist_cmds:=twist', bundle='good', autostart=True)
+    robot = Robot(process, ros_domain, namespace='left', twist='twist')
+    try:
+        robot.stream_until(lambda: len(robot.twists) >= 15)
+        clock = load_contract(_CONTRACT).clock
+        ticks = [clock.index_at_or_before(stamp_ns(twist) - 1) for twist in robot.twists]
+        assert len(set(ticks)) == len(ticks)
+        # No observation any more: one stop, and silence until there is one again.
+        robot.until(lambda: stopped(robot.twists[-1]) and robot.statuses[-1]['reason'])
+        assert 'old by its' in robot.statuses[-1]['reason']
+        robot.forget()
+        robot.stream_until(lambda: sum(not stopped(twist) for twist in robot.twists) >= 3)
+        robot.forget()
+        process.signal(signal.SIGINT)
+        assert process.wait() == 0
+        robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
+        assert 'Traceback' not in process.log()
+    finally:
+        robot.close()
+        process.close()
