@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
+from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.pilot import Steering
@@ -249,8 +250,6 @@ class RandomPolicy:
         """Draw the weights."""
         rng = np.random.default_rng(seed)
         self._weights = rng.normal(0.0, 0.3, (observation_size, self.horizon, action_size))
-        self.normaliser = SimpleNamespace(
-            mean=np.zeros(observation_size), std=np.ones(observation_size))
 
     def plan(self, observation: np.ndarray, *, mode: str, candidates: int,
              rng: object) -> SimpleNamespace:
@@ -265,3 +264,10 @@ class RandomPolicy:
         """Rate a chunk by minus its size."""
         q = -np.square(actions).reshape(len(actions), -1).sum(axis=1)
         return np.stack((q, q - 1.0))
+
+
+def random_bundle(robot: Contract, seed: int = 0) -> SimpleNamespace:
+    """Return what replay needs of a bundle, with a random policy."""
+    size = ObservationEncoder(robot).size
+    return SimpleNamespace(contract=robot, policy=RandomPolicy(size, 4, seed), metadata={
+        'observation_statistics': {'min': [-10.0] * size, 'max': [10.0] * size}})

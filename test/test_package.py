@@ -74,7 +74,7 @@ def run_installed(installed, command):
                    if name not in ('PYTHONPATH', 'AMENT_PREFIX_PATH')}
     environment['PATH'] = f'{Path(sys.executable).parent}:{environment["PATH"]}'
     return subprocess.Popen(
-        ['bash', '-c', f'. {installed}/local_setup.bash && exec {command}'], cwd=installed,
+        ['sh', '-c', f'. {installed}/local_setup.sh && exec {command}'], cwd=installed,
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

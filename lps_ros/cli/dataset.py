@@ -100,8 +100,11 @@ def _info_lines(info: dict[str, Any]) -> Iterator[str]:
                f"{drops:>7}{stream['stale_ticks']:>13}")
     for path in info['damaged']:
         yield f'damaged: {path}; run `lps dataset verify`'
-    for path in info['leftovers']:
-        yield f'not saved: {path}; run `lps dataset repair`'
+    yield from map(_unsaved_line, info['leftovers'])
+
+
+def _unsaved_line(log: str | Path) -> str:
+    return f'not saved: {log}; run `lps dataset repair`'
 
 
 def _verify(arguments: argparse.Namespace) -> int:
@@ -113,9 +116,11 @@ def _verify(arguments: argparse.Namespace) -> int:
     with _progress('checking', 'episode') as progress:
         problems = dataset.verify(contract, progress)
     count = len(dataset.episodes())
-    _write_json(arguments.json, {'episodes': count, 'problems': problems})
-    for problem in problems:
-        print(problem)
+    leftovers = dataset.leftovers()
+    _write_json(arguments.json, {'episodes': count, 'problems': problems,
+                                 'leftovers': [str(log) for log in leftovers]})
+    for line in (*problems, *map(_unsaved_line, leftovers)):
+        print(line)
     print(f'{count} episodes, {len(problems) or "no"} problem(s)')
     return 1 if problems else 0
 

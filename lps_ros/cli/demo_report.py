@@ -22,7 +22,7 @@ def write_demo_report(
         'each node was a process of its own, and the outcome is what the robot published.')
     report.code(command)
     report.table(*arm_table(figures), caption=(
-        'success: OGBench\'s own, the cube within 4 cm of the goal, even if still held. placed: '
+        "success: OGBench's own, the cube within 4 cm of the goal, even if still held. placed: "
         'released and at rest there for 0.5 s. A failure counts as '
         f'{figures["full_time_s"]:.0f} s. Intervals: Wilson, 95 %.'))
     report.plot(success_over_time(
@@ -31,7 +31,7 @@ def write_demo_report(
         caption='Share of the episodes that were done by each time.')
     if figures['differences']:
         report.table(*difference_table(figures), caption=(
-            'Differences on the same seeds; p from McNemar\'s exact test.'))
+            "Differences on the same seeds; p from McNemar's exact test."))
     for arm, frames in evaluation.pictures.items():
         report.heading(f'{arm}, seed {settings.first_seed}')
         report.pictures(frames)

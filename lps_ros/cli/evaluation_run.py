@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import json
 from pathlib import Path
 
-from lps_ros.errors import UserError
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.contract import Contract
+from lps_ros.errors import UserError
 from lps_ros.evaluation.comparison import EpisodeResult
 from lps_ros.evaluation.comparison import LiveTable
 import numpy as np

@@ -1,10 +1,10 @@
 """Entry point of the `lps` command."""
 
 import argparse
-import os
-import sys
 from collections.abc import Sequence
 from importlib import import_module
+import os
+import sys
 
 from lps_ros import __version__
 from lps_ros.errors import UserError

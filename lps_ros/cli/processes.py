@@ -1,12 +1,12 @@
 """Node processes that a command starts, and that never outlive it."""
 
+from collections.abc import Mapping
 import os
+from pathlib import Path
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 
 # Ids up to 101 keep clear of Linux's ephemeral ports.
@@ -17,7 +17,8 @@ ParameterValue = bool | int | float | str
 
 
 def private_ros_environment() -> dict[str, str]:
-    """Keep this process and its children on the loopback interface; return what was set.
+    """
+    Keep this process and its children on the loopback interface; return what was set.
 
     The domain id is kept where the user has set one; otherwise a random one is taken, so that
     two demos on one machine do not drive each other's robot. Call before rclpy is initialised.
@@ -74,6 +75,10 @@ class NodeProcesses:
             return self._running[node].wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def pid(self, node: str) -> int:
+        """Return the process id of a node."""
+        return self._running[node].pid
 
     def dead(self) -> str | None:
         """Return a line on the first node that has ended with an error, or None."""

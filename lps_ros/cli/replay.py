@@ -45,10 +45,13 @@ def run(arguments: argparse.Namespace) -> int:
         value = getattr(arguments, name)
         if value is not None and value < 1:
             raise UserError(f'--{name.replace("_", "-")} is {value}, expected 1 or more')
-    # These import torch; `lps --help` must not.
+    # `lps --help` must not import torch.
     from lps_ros.evaluation.replay import replay
     from lps_ros.evaluation.replay import ReplaySettings
     from lps_ros.learning.bundle import load_bundle
+    import torch
+    # More threads make the planning time erratic.
+    torch.set_num_threads(1)
     settings = ReplaySettings(mode=arguments.mode, candidates=arguments.candidates,
                               replan_every=arguments.replan_every, seed=arguments.seed)
     contract = None if arguments.contract is None else load_contract(arguments.contract)

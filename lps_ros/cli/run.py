@@ -23,10 +23,11 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                              "bundle's own)")
     parser.add_argument('--mode', choices=('steered', 'prior'), default='steered',
                         help='latents from the latent actor, or drawn at random')
-    parser.add_argument('--candidates', type=int, default=1,
-                        help='latents drawn per plan, the best by Q is taken')
+    parser.add_argument('--candidates', type=int, default=0,
+                        help="latents per plan, the best by Q is taken (default: the "
+                             "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
-                        help='plan again after so many ticks (default: when the chunk is used up)')
+                        help="plan again after so many ticks (default: the bundle's own)")
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
     parser.add_argument('--inactive', action='store_true',
                         help='start as an unconfigured lifecycle node')

@@ -112,4 +112,4 @@ def _derived_content(derived: Derived) -> dict[str, Any]:
 
 
 def _numbers(values: tuple[float, ...] | np.ndarray) -> list[float]:
-    return [float(value) + 0.0 for value in values]  # + 0.0 makes -0.0 the same as 0.0
+    return [float(value) for value in values]

@@ -1,6 +1,7 @@
 """Load a robot contract and check that its parts fit together."""
 
 from collections.abc import Collection
+from functools import lru_cache
 from pathlib import Path
 
 from lps_ros.contract.message_types import POSE
@@ -24,6 +25,8 @@ def load_contract(path: str | Path) -> Contract:
     return parse_contract(read_text(Path(path)), source=str(path))
 
 
+# The episodes of a dataset repeat one contract; contracts never change.
+@lru_cache(maxsize=32)
 def parse_contract(text: str, *, source: str = 'contract') -> Contract:
     """Parse YAML text; `source` names it in errors. Raises ContractError on any fault."""
     root = Section(source=source, path='', value=parse_mapping(text, source=source))
@@ -32,7 +35,7 @@ def parse_contract(text: str, *, source: str = 'contract') -> Contract:
     rate_hz = root.number('rate_hz', low=0.1, high=1000.0)
     parts = root.sections('observations')
     observations = [parse_observation(part) for part in parts]
-    derived_parts = root.sections('derived', default=None)
+    derived_parts = root.sections('derived', optional=True)
     action_parts = root.sections('actions')
     by_key = {observation.key: observation for observation in observations}
     derived = [parse_derived(part, by_key) for part in derived_parts]

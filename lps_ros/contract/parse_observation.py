@@ -48,7 +48,7 @@ def only_keys_of_type(
     for key in keys:
         if key in section.mapping and key not in usable:
             section.fail(key, f'found a key that {type_name} does not use',
-                         f"expected {' | '.join(usable) or 'none of its kind'}", 'remove it')
+                         f"expected {' | '.join(usable) or 'no key of its kind'}", 'remove it')
 
 
 def parse_frame(section: Section, kind: MessageType) -> str | None:

@@ -159,12 +159,10 @@ class Section:
         return Section(source=self.source, path='.'.join(p for p in (self.path, key) if p),
                        value=value)
 
-    def sections(self, key: str, *, default: Any = REQUIRED) -> list['Section']:
+    def sections(self, key: str, *, optional: bool = False) -> list['Section']:
         """Read a list of mappings; each path shows the entry's `key` where it has one."""
-        value = self._value(key, default, 'a list of mappings')
-        if value is default:
-            return []
-        if not isinstance(value, list) or not value:
+        value = self._value(key, [] if optional else REQUIRED, 'a list of mappings')
+        if not isinstance(value, list) or not (value or optional):
             self.fail(key, f'found {shown(value)}', 'expected a list of mappings',
                       'write `- key: ...` entries')
         return [Section(source=self.source, path=_entry_path(key, index, item), value=item)

@@ -45,12 +45,9 @@ class Dataset:
     def verify(
             self, contract: Contract | None = None,
             progress: Progress | None = None) -> list[str]:
-        """Return one line for each problem; see `verify_episode`."""
-        problems = [f'{path}: left by a recording that was not saved; run `lps dataset repair`'
-                    for path in self.leftovers()]
-        for path in self._each(progress):
-            problems += verify_episode(path, contract)
-        return problems
+        """Return one line for each problem with an episode; see `verify_episode`."""
+        return [problem for path in self._each(progress)
+                for problem in verify_episode(path, contract)]
 
     def info(self, progress: Progress | None = None) -> dict[str, Any]:
         """

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from functools import lru_cache
 import json
 from pathlib import Path
 from types import TracebackType
@@ -95,7 +94,7 @@ class Episode:
     def contract(self) -> Contract:
         """Contract that it was recorded with."""
         try:
-            return _parsed(self._attribute('contract'))
+            return parse_contract(self._attribute('contract'))
         except ContractError as error:
             raise EpisodeError(f'{self.path}: {error}') from error
 
@@ -209,9 +208,3 @@ class Episode:
         except (KeyError, OSError, RuntimeError) as error:
             raise EpisodeError(f'{self.path}: {name} is missing or damaged; convert its recording '
                                'again') from error
-
-
-@lru_cache(maxsize=16)
-def _parsed(text: str) -> Contract:
-    """Parse a contract once for all episodes that share it."""
-    return parse_contract(text)

@@ -4,6 +4,10 @@
 class DataError(ValueError):
     """Recorded data that cannot be used, read or written."""
 
+    def __init__(self, message: str) -> None:
+        # Libraries that are quoted in it may use several lines.
+        super().__init__(' '.join(message.splitlines()))
+
 
 class BagError(DataError):
     """A rosbag2 or raw log that cannot be converted."""

@@ -23,7 +23,7 @@ class CriticPlanner(Planner, Protocol):
     """The policy of a bundle: plans chunks and rates them."""
 
     def q_values(self, observations: np.ndarray, actions: np.ndarray) -> Any:
-        """Return (2, N) values of chunks (N, H, A) in [-1, 1] at observations (N, S)."""
+        """Return (critics, N) values of chunks (N, H, A) in [-1, 1] at observations (N, S)."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,8 +36,9 @@ class EpisodeReplay:
     :param chunks: (T, H, A) chunk planned at each tick, physical, before limits; NaN where the
         input was not fit to act on
     :param fit: (T,) whether it was
-    :param q_policy: (T, 2) both critics on the planned chunk, NaN where there is none
-    :param q_recorded: (T, 2) both critics on the recorded chunk, NaN where it is not complete
+    :param q_policy: (T, 2) least and mean value of the critics for the planned chunk, NaN where
+        there is none
+    :param q_recorded: (T, 2) the same for the recorded chunk, NaN where it is not complete
     :param observations: (T, S) encoded, not normalised
     :param limited: values changed by the limits, counted by '<dimension> by <limit>'
     :param limited_ticks: ticks at which the limits changed any
@@ -159,9 +160,10 @@ def _chunks_of(actions: np.ndarray, horizon: int) -> np.ndarray:
 
 
 def _q(policy: CriticPlanner, observations: np.ndarray, chunks: np.ndarray) -> np.ndarray:
-    """Return (T, 2) critic values, NaN where the chunk is not complete."""
+    """Return (T, 2) least and mean of the critics, NaN where the chunk is not complete."""
     complete = np.isfinite(chunks).all(axis=(1, 2))
-    values = np.full((len(chunks), 2), np.nan)
+    q = np.full((len(chunks), 2), np.nan)
     if complete.any():
-        values[complete] = np.asarray(policy.q_values(observations[complete], chunks[complete])).T
-    return values
+        values = np.asarray(policy.q_values(observations[complete], chunks[complete]), np.float64)
+        q[complete] = np.stack((values.min(axis=0), values.mean(axis=0)), axis=1)
+    return q

@@ -10,7 +10,6 @@ from lps_ros.data.episode import Stream
 from lps_ros.data.sampling import observation_index
 import numpy as np
 
-
 # A tick is served once the clock has passed it; in lock-step the simulator's passes by this much.
 SERVED_AFTER_NS = 1_000_000
 

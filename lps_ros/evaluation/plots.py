@@ -62,8 +62,8 @@ def error_per_chunk_step(rmse: np.ndarray, names: Sequence[str], units: Sequence
     steps = np.arange(1, len(rmse) + 1)
     for axis, name, unit, values in zip(axes, names, units, rmse.T):
         axis.plot(steps, values, 'o-', color=COLOURS[0])
-        axis.set(title=name, xlabel='step of the chunk', ylabel=_label('RMSE', unit),
-                 ylim=(0.0, 1.1 * max(values.max(initial=0.0), 1e-12)))
+        axis.set(title=name, xlabel='step of the chunk', ylabel=_label('RMSE', unit))
+        axis.set_ylim(bottom=0.0)
         axis.set_xticks(steps)
     return figure
 

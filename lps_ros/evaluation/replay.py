@@ -164,7 +164,6 @@ def _figures(
         rows: Sequence[dict]) -> dict:
     codec = ActionCodec(contract)
     half_range = 0.5 * (codec.high - codec.low)
-    normaliser = bundle.policy.normaliser
     per_episode = [{
         **row, 'ticks': len(each.ticks_ns), 'fit_ticks': int(each.fit.sum()),
         'executed_rmse_of_half_range':
@@ -182,8 +181,9 @@ def _figures(
         'as_executed': executed_figures(replays, half_range),
         'open_loop': open_loop_figures(replays, half_range),
         'q': q_figures(replays),
-        'least_familiar': familiarity_figures(
-            replays, contract, normaliser.mean, normaliser.std),
+        'unfamiliar': familiarity_figures(
+            replays, ObservationEncoder(contract).names,
+            bundle.metadata.get('observation_statistics')),
         'planning': planning_figures(replays),
         'episodes': per_episode,
     }

@@ -1,17 +1,20 @@
 """Figures of a replay: fitness of the input, error against the recording, Q of both."""
 
 from collections import Counter
+from collections.abc import Mapping
 from collections.abc import Sequence
 import math
 
 from lps_ros.contract import Action
 from lps_ros.contract import Contract
-from lps_ros.contract import ObservationEncoder
 from lps_ros.evaluation.episode_replay import EpisodeReplay
 import numpy as np
 
 # Observation dimensions that are listed as the least familiar.
 _LISTED = 5
+_ROUNDING = 1e-6
+# A dimension that did not vary in training has no range to compare with.
+_SMALLEST_RANGE = 1e-3
 
 
 def action_units(contract: Contract) -> list[str]:
@@ -96,7 +99,7 @@ def q_figures(replays: Sequence[EpisodeReplay]) -> dict:
     """
     Return Q of the planned and of the recorded chunk at the ticks that have both.
 
-    `min` and `mean` are over the two critics, then averaged over ticks; `higher` is the share of
+    `min` and `mean` are over the critics, then averaged over ticks; `higher` is the share of
     ticks at which the planned chunk has the higher minimum.
     """
     policy = np.concatenate([replay.q_policy for replay in replays])
@@ -105,30 +108,38 @@ def q_figures(replays: Sequence[EpisodeReplay]) -> dict:
     policy, recorded = policy[both], recorded[both]
     return {
         'ticks': int(both.sum()),
-        'policy': {'min': _scalar(policy.min(axis=1)), 'mean': _scalar(policy.mean(axis=1))},
-        'recorded': {'min': _scalar(recorded.min(axis=1)),
-                     'mean': _scalar(recorded.mean(axis=1))},
-        'higher': _scalar(policy.min(axis=1) > recorded.min(axis=1)),
+        'policy': {'min': _scalar(policy[:, 0]), 'mean': _scalar(policy[:, 1])},
+        'recorded': {'min': _scalar(recorded[:, 0]), 'mean': _scalar(recorded[:, 1])},
+        'higher': _scalar(policy[:, 0] > recorded[:, 0]),
     }
 
 
 def familiarity_figures(
-        replays: Sequence[EpisodeReplay], contract: Contract, mean: np.ndarray,
-        std: np.ndarray) -> list[dict]:
+        replays: Sequence[EpisodeReplay], names: Sequence[str],
+        statistics: Mapping | None) -> dict | None:
     """
-    Return the observation dimensions that lie farthest from the training data.
+    Return where the observations lie outside the range that the training data covered.
 
-    :param mean: (S,) of the training observations
-    :param std: (S,) of the training observations
+    `ticks` counts those with any dimension outside; `farthest` lists dimensions with their number
+    of ticks and how far they lie beyond, as a fraction of the range. None without statistics.
+
+    :param names: of the S observation dimensions
+    :param statistics: `min` and `max` (S,) of the training observations, as a bundle has them
     """
+    if not statistics:
+        return None
     observations = np.concatenate([replay.observations[replay.fit] for replay in replays])
-    if not len(observations):
-        return []
-    distance = np.abs(observations - mean) / std
-    farthest = distance.max(axis=0)
-    names = ObservationEncoder(contract).names
-    return [{'name': names[i], 'largest_distance_std': float(farthest[i])}
-            for i in np.argsort(-farthest, kind='stable')[:_LISTED]]
+    low, high = (np.array(statistics[name], np.float32) for name in ('min', 'max'))
+    beyond = np.maximum(low - observations, observations - high)
+    outside = beyond > _ROUNDING
+    farthest = beyond.max(axis=0, initial=0.0) / np.maximum(high - low, _SMALLEST_RANGE)
+    return {
+        'ticks': int(outside.any(axis=1).sum()),
+        'farthest': [{'name': names[i], 'ticks': int(outside[:, i].sum()),
+                      'beyond': float(farthest[i])}
+                     for i in np.argsort(-farthest, kind='stable')[:_LISTED]
+                     if outside[:, i].any()],
+    }
 
 
 def _error(error: np.ndarray) -> dict:

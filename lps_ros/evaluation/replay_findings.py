@@ -7,8 +7,8 @@ from lps_ros.evaluation.table import percent
 
 # Of half the scale: below it, two commands are the same.
 _SAME = 1e-3
-# Standard deviations from the training mean that hardly any training observation reached.
-_UNFAMILIAR_STD = 6.0
+# Of the range in training: farther beyond it, a network's answer is anybody's guess.
+_UNFAMILIAR = 0.1
 
 Finding = tuple[bool | None, str]
 
@@ -77,16 +77,20 @@ def _critics(figures: Mapping) -> Finding:
     if not q['ticks']:
         return None, 'No tick has both a planned and a complete recorded chunk to compare by Q.'
     return None, (f'The critics rate the planned chunk higher than the recorded one at '
-                  f'{percent(q["higher"])} of the ticks (least of both: '
+                  f'{percent(q["higher"])} of the ticks (least value: '
                   f'{number(q["policy"]["min"])} against {number(q["recorded"]["min"])}).')
 
 
 def _familiarity(figures: Mapping) -> list[Finding]:
-    farthest = figures['least_familiar'][:1]
-    return [(each['largest_distance_std'] <= _UNFAMILIAR_STD,
-             f'Farthest from the training data: {each["name"]}, '
-             f'{number(each["largest_distance_std"])} standard deviations.')
-            for each in farthest]
+    unfamiliar = figures['unfamiliar']
+    if unfamiliar is None:
+        return []
+    if not unfamiliar['farthest']:
+        return [(True, 'All input lies within the range of the training data.')]
+    worst = unfamiliar['farthest'][0]
+    return [(worst['beyond'] <= _UNFAMILIAR, (
+        f'Input lies outside the range of the training data at {unfamiliar["ticks"]} ticks, '
+        f'farthest in {worst["name"]}: by {percent(worst["beyond"])} of the range.'))]
 
 
 def _planning(figures: Mapping) -> Finding:

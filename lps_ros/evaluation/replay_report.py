@@ -117,7 +117,7 @@ def _q_table(figures: Mapping) -> Table:
     q = figures['q']
     rows = [[name, number(q[who]['min']), number(q[who]['mean'])]
             for who, name in (('policy', 'planned by the policy'), ('recorded', 'recorded'))]
-    return ['chunk', 'least of both', 'mean of both'], rows
+    return ['chunk', 'least', 'mean'], rows
 
 
 def _episode_table(figures: Mapping) -> Table:

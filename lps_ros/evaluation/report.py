@@ -105,8 +105,7 @@ class Report:
         """Add a matplotlib figure as a PNG picture."""
         buffer = io.BytesIO()
         # Without metadata the same figure gives the same bytes.
-        figure.savefig(buffer, format='png', dpi=110, bbox_inches='tight',
-                       metadata={'Software': None})
+        figure.savefig(buffer, format='png', dpi=110, metadata={'Software': None})
         source = _data_url('png', buffer.getvalue())
         note = f'<figcaption>{escape(caption)}</figcaption>' if caption else ''
         self._parts.append(f'<figure><img alt="{escape(caption)}" src="{source}">{note}</figure>')

@@ -48,7 +48,7 @@ def gelu_(x: Tensor) -> Tensor:
 
 @torch.no_grad()
 def gelu_tangent(x: Tensor, dx: Tensor) -> Tensor:
-    """Return the directional derivative of the GELU at x along dx (same shape), without a graph."""
+    """Return the derivative of the GELU at x along dx (same shape), without a graph."""
     if x.device.type != 'cpu':
         return torch.ops.aten.gelu_backward(dx, x, approximate='tanh')
     return dx * _apply(x.clone())

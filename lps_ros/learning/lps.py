@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Literal
 from typing import NamedTuple
 
-import torch
 from lps_ros.learning import meanflow
 from lps_ros.learning.networks import Critic
 from lps_ros.learning.networks import Decoder
 from lps_ros.learning.networks import LatentActor
-from torch import Tensor
+import torch
 from torch import nn
+from torch import Tensor
 
 Metrics = dict[str, Tensor]
 
@@ -46,7 +46,7 @@ class Transitions(NamedTuple):
 
 @contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
-    """Pass gradients through the modules to their inputs, but collect none for their parameters."""
+    """Pass gradients to the inputs of the modules, but collect none for their parameters."""
     for module in modules:
         module.requires_grad_(False)
     try:
@@ -138,8 +138,8 @@ class LPS(nn.Module):
         loss.backward()
         # The target averages in the critic as it was before the step, so this comes first.
         with torch.no_grad():
-            torch._foreach_lerp_(
-                list(self.target_critic.parameters()), list(self.critic.parameters()),
-                self.config.tau)
+            target = list(self.target_critic.parameters())
+            torch._foreach_mul_(target, 1 - self.config.tau)
+            torch._foreach_add_(target, list(self.critic.parameters()), alpha=self.config.tau)
         self.optimiser.step()
         return metrics

@@ -8,9 +8,9 @@ second time input is the span t - r. Source: Geng et al. 2025 (MeanFlow); Im et 
 from typing import Literal
 from typing import NamedTuple
 
-import torch
 from lps_ros.learning.networks import Decoder
 from lps_ros.learning.networks import project_to_sphere
+import torch
 from torch import Tensor
 
 Method = Literal['jit_mf', 'mfql', 'mf']
@@ -31,7 +31,7 @@ def equal_rows(batch_size: int, flow_ratio: float) -> int:
 
 
 def flow_times(normal_t: Tensor, normal_r: Tensor, flow_ratio: float) -> tuple[Tensor, Tensor]:
-    """Turn two normal draws (B, 1) into times t >= r; only the last `flow_ratio` rows have t > r."""
+    """Turn normal draws (B, 1) into times t >= r, equal but in the last `flow_ratio` rows."""
     a = torch.sigmoid(normal_t + TIME_MEAN)
     b = torch.sigmoid(normal_r + TIME_MEAN)
     t, r = torch.maximum(a, b), torch.minimum(a, b)
@@ -49,7 +49,7 @@ def draw_flow(
 
 
 def flow_tangent(method: Method, v: Tensor) -> Tensor:
-    """Return the direction (n, D + 2) in (z, t, t - r) of the method's derivative, for v (n, D)."""
+    """Return the direction (n, D + 2) in (z, t, t - r) of the derivative, for v (n, D)."""
     one = v.new_ones(len(v), 1)
     times = (0 * one, -one) if method == 'mf' else (one, one)
     return torch.cat((v, *times), dim=-1)
@@ -72,7 +72,7 @@ def flow_sides(
 
 
 def adaptive_l2(error: Tensor) -> Tensor:
-    """Return the mean over rows of m / sqrt(m + 1e-3), m the mean square of a row, weight fixed."""
+    """Return the mean over rows of m / sqrt(m + 1e-3), m the mean square; the weight is fixed."""
     square = error.square().mean(dim=-1)
     return (square * torch.rsqrt(square.detach() + 1e-3)).mean()
 

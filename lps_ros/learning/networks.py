@@ -3,11 +3,11 @@ from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-import torch
 from lps_ros.learning.activation import gelu_
 from lps_ros.learning.activation import gelu_tangent
-from torch import Tensor
+import torch
 from torch import nn
+from torch import Tensor
 
 NORM_EPS = 1e-6
 
@@ -19,7 +19,7 @@ def project_to_sphere(points: Tensor) -> Tensor:
 
 
 class Dense(nn.Module):
-    """Affine layer x W + b; with `members` > 0 one per ensemble member, in a single batched product."""
+    """Affine layer x W + b; with `members` > 0 one for each, in a single batched product."""
 
     def __init__(self, inputs: int, outputs: int, members: int = 0) -> None:
         """Draw W (members, inputs, outputs) Xavier-uniform; b is zero."""
@@ -108,7 +108,7 @@ class Decoder(nn.Module):
 
 
 class LatentActor(nn.Module):
-    """Deterministic policy over latents: observation to a point on the sphere of radius sqrt(D)."""
+    """Deterministic policy over latents, the points on the sphere of radius sqrt(D)."""
 
     def __init__(self, observation_size: int, chunk_size: int, widths: Sequence[int]) -> None:
         """Build the network; chunk_size is D = H * A."""

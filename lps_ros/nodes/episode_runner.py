@@ -1,8 +1,8 @@
 """Runs evaluation episodes over ROS: reset, record, let the policy act, read the outcome."""
 
+from collections.abc import Callable
 import json
 import time
-from collections.abc import Callable
 
 from lifecycle_msgs.msg import Transition
 from lps_ros.evaluation.comparison import EpisodeResult
@@ -18,10 +18,13 @@ from std_msgs.msg import String
 
 # Wall time without a new status of the robot after which an episode is given up.
 _STALL_S = 20.0
+# Of the policy, kept in the recording so that a replay can repeat its plans.
+_SETTINGS = ('mode', 'candidates', 'replan_every')
 
 
 class EpisodeRunner:
-    """Drives the nodes `simulated_robot`, `policy` and, where `record` is set, `recorder`.
+    """
+    Drives the nodes `simulated_robot`, `policy` and, where `record` is set, `recorder`.
 
     The outcome is what the robot published on `task/status`, nothing else. `alarm()` returns a
     line when one of the nodes has died; every wait asks it. Raises StartError.
@@ -60,7 +63,8 @@ class EpisodeRunner:
     def run(
             self, *, task: int, seed: int, frames: bool = False,
             **policy: bool | int | float | str) -> tuple[EpisodeResult, list[np.ndarray]]:
-        """Run one episode with these parameters of the policy node.
+        """
+        Run one episode with these parameters of the policy node.
 
         Returns the outcome and, where asked for, the camera's frames (h, w, 3) uint8.
         """
@@ -70,7 +74,10 @@ class EpisodeRunner:
         self._remote.trigger('simulated_robot/reset')
         self._spin_until(lambda: self._status.get('episode') != before, 'a reset of the robot')
         if self._record:
-            self._remote.set_parameters('recorder', source='policy')
+            settings = {name: self._policy_status[name] for name in _SETTINGS
+                        if name in self._policy_status} | policy | {'seed': seed}
+            self._remote.set_parameters(
+                'recorder', source='policy', policy=json.dumps(settings))
             self._remote.trigger('recorder/start')
         self._frames = [] if frames else None
         self._remote.change_state('policy', Transition.TRANSITION_ACTIVATE)

@@ -16,7 +16,8 @@ def declare(
         node: Node, name: str, default: bool | int | float | str, description: str, *,
         between: tuple[float, float] | None = None, one_of: tuple[str, ...] = (),
         read_only: bool = False) -> Any:
-    """Declare one parameter and return its value.
+    """
+    Declare one parameter and return its value.
 
     A number may be kept to an inclusive range, a string to a set of values; both also hold when
     the parameter is set later. Raises StartError or rclpy's ParameterException, whose message is

@@ -56,6 +56,7 @@ class PolicyNode(ManagedNode):
         self._loop: TickLoop | None = None
         self._cadence: Cadence | None = None
         self._contract: Contract | None = None
+        self._own = Steering(mode='steered')
         self._reasons: tuple[Reason, ...] = ()
         self._acting = False
         self._refused_at: int | None = None
@@ -83,6 +84,7 @@ class PolicyNode(ManagedNode):
         """Load and check the bundle, warm its network up, create topics."""
         bundle, contract = self._load_bundle()
         self._contract = contract
+        self._own = _own_steering(bundle)
         self._cadence = Cadence(period_s=contract.clock.period_ns * 1e-9)
         self._pilot = Pilot(
             contract, bundle.policy, horizon=bundle.policy.horizon, steering=self._steering())
@@ -139,11 +141,12 @@ class PolicyNode(ManagedNode):
                 "Contract file of this robot; its topics, ages and limits replace the bundle's.")
         declare(self, 'mode', 'steered', 'Latents from the latent actor or drawn at random.',
                 one_of=('steered', 'prior'))
-        declare(self, 'candidates', 1, 'Latents drawn per plan; the best by Q is taken.',
-                between=(1, 1024))
+        declare(self, 'candidates', 0,
+                "Latents per plan, the best by Q is taken; 0: the bundle's own number, or 1.",
+                between=(0, 1024))
         declare(self, 'replan_every', 0,
-                'Ticks after which a new chunk is planned; 0: when the chunk is used up.',
-                between=(0, 1000))
+                "Ticks after which a new chunk is planned; 0: the bundle's own number, or when "
+                'the chunk is used up.', between=(0, 1000))
         declare(self, 'seed', 0, 'Seed of the latents, applied on activation and on change.',
                 between=(0, 2**31 - 1))
         declare(self, 'lock_step', False, 'Whether a simulator waits for the command of a tick.')
@@ -217,10 +220,15 @@ class PolicyNode(ManagedNode):
         self._refused_at = None if decision.acting else self._inputs.count
 
     def _ready(self, tick_ns: int) -> bool:
-        """Tell whether the observations of a tick are here, and those of the next are not."""
+        """
+        Tell whether the observations of a tick are here, and somebody to receive its command.
+
+        With the observations of the next tick the tick is over, so it is not served either.
+        """
         self._inputs.collect()
         gate = self._pilot.gate
-        return gate.ready(tick_ns) and not gate.ready(tick_ns + self._contract.clock.period_ns)
+        return (self._outputs.connected() and gate.ready(tick_ns)
+                and not gate.ready(tick_ns + self._contract.clock.period_ns))
 
     def _offer_refused_tick_again(self) -> None:
         """In lock-step time stands still after a refusal, so new input makes its tick due."""
@@ -230,14 +238,24 @@ class PolicyNode(ManagedNode):
             self._loop.start()
 
     def _steering(self) -> Steering:
-        return Steering(mode=self._value('mode'), candidates=self._value('candidates'),
-                        replan_every=self._value('replan_every'))
+        mode = self._value('mode')
+        own_candidates = self._own.candidates if mode == 'steered' else 1
+        return Steering(
+            mode=mode, candidates=self._value('candidates') or own_candidates,
+            replan_every=self._value('replan_every') or self._own.replan_every)
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
+
+
+def _own_steering(bundle: Any) -> Steering:
+    """Return how the bundle wants its chunks planned, where its metadata says so."""
+    wanted = bundle.metadata.get('steering', {})
+    return Steering(mode='steered', candidates=max(1, int(wanted.get('candidates', 1))),
+                    replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))
 
 
 def _generator(seed: int) -> Any:

@@ -40,6 +40,10 @@ class PolicyOutputs:
         for publisher, message in ready:
             publisher.publish(message)
 
+    def connected(self) -> bool:
+        """Tell whether every command topic has a subscriber."""
+        return all(publisher.get_subscription_count() for publisher in self._commands.values())
+
     def confirm(self) -> None:
         """Wait until the subscribers have the last commands, at most half a second each."""
         for publisher in self._commands.values():

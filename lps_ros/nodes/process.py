@@ -1,9 +1,9 @@
 """The life of a node's process: start, spin, stop in the right order, exit status."""
 
-import signal
-import sys
 from collections.abc import Callable
 from collections.abc import Sequence
+import signal
+import sys
 from types import FrameType
 from typing import Protocol
 
@@ -38,7 +38,8 @@ class SpinningNode(Protocol):
 
 
 def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None = None) -> int:
-    """Run one node until it is finished or the process is asked to end; return the exit status.
+    """
+    Run one node until it is finished or the process is asked to end; return the exit status.
 
     rclpy's own signal handlers would invalidate the context before a stop could be published, so
     SIGINT and SIGTERM are handled here: the loop ends, `stop()` is called, then ROS is shut down.

@@ -1,9 +1,9 @@
 """When a message was received, on the node's clock, whatever this process was doing then."""
 
-import heapq
-import time
 from bisect import bisect_right
 from collections.abc import Callable
+import heapq
+import time
 from typing import Any
 
 from rclpy.node import Node
@@ -17,7 +17,8 @@ _KEPT_READINGS = 2000
 
 
 class ReceiveClock:
-    """Gives every message its time of receipt, in nanoseconds of the node's clock.
+    """
+    Gives every message its time of receipt, in nanoseconds of the node's clock.
 
     On a robot that is the middleware's own receipt stamp, so a busy executor adds no delay.
     With simulated time several publishers and the clock reach this process in any order, so a

@@ -1,14 +1,14 @@
 """Recorder node: turns teleoperation into episodes, marked through std_srvs services."""
 
-import json
-import sys
-import time
 from collections.abc import Callable
 from collections.abc import Sequence
 from datetime import datetime
 from datetime import timezone
 from functools import partial
+import json
 from pathlib import Path
+import sys
+import time
 from typing import Any
 
 from lps_ros.contract import Action
@@ -37,7 +37,8 @@ _SETTLE_S = 0.02
 
 
 class RecorderNode(Node):
-    """Records the contract's topics; `~/start`, `~/save_success`, `~/save_failure`, `~/discard`.
+    """
+    Records the contract's topics; `~/start`, `~/save_success`, `~/save_failure`, `~/discard`.
 
     The raw serialised messages go to `<dataset>/.partial/`; an episode file appears only on save.
     `~/status` (latched String, JSON) tells the state, the number of saved episodes and the last
@@ -57,10 +58,10 @@ class RecorderNode(Node):
         self._streams: dict[str, tuple[Observation | Action, Subscription]] = {}
         for spec in self._specs():
             self._subscribe(spec, ReliabilityPolicy.BEST_EFFORT)
-        self._services = [
-            self.create_service(Trigger, f'~/{name}', self._answer(act)) for name, act in (
+        for name, act in (
                 ('start', self._start), ('save_success', partial(self._save, 'success')),
-                ('save_failure', partial(self._save, 'failure')), ('discard', self._discard))]
+                ('save_failure', partial(self._save, 'failure')), ('discard', self._discard)):
+            self.create_service(Trigger, f'~/{name}', self._answer(act))
         self.create_timer(0.5, self._match_reliability)
         self._tell('idle')
 
@@ -88,6 +89,8 @@ class RecorderNode(Node):
             read_only=True)
         declare(self, 'operator', '', 'Who demonstrates.')
         declare(self, 'source', 'teleop', 'Where the commands come from, teleop or policy.')
+        declare(self, 'policy', '',
+                'Settings of the commanding policy as JSON, which lps replay repeats.')
         declare(self, 'keep_bag', False, 'Keep the raw messages of each episode as a rosbag2.')
         declare(self, 'image_format', 'jpeg', 'How frames are stored.',
                 one_of=('jpeg', 'png', 'raw'))
@@ -163,17 +166,26 @@ class RecorderNode(Node):
     def _start(self) -> str:
         if self._recording is not None:
             raise StartError('already recording; save or discard the episode first')
+        details = self._policy_details()
         self._drain()
-        self._recording = Recording(
+        self._recording = Recording.begin(
             self._dataset, self._contract, keep_bag=self.get_parameter('keep_bag').value,
             image_format=self.get_parameter('image_format').value)
         for topic, (cdr, sequence, received_ns) in self._newest.items():
             self._write(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
         self._mark('start', operator=self.get_parameter('operator').value,
                    source=self.get_parameter('source').value, task=self._contract.task.name,
-                   utc=datetime.now(timezone.utc).isoformat(timespec='milliseconds'))
+                   utc=datetime.now(timezone.utc).isoformat(timespec='milliseconds'), **details)
         self._tell('recording')
         return f'recording to {self._recording.path}'
+
+    def _policy_details(self) -> dict[str, Any]:
+        text = self.get_parameter('policy').value
+        try:
+            return {'policy': json.loads(text)} if text else {}
+        except ValueError as error:
+            raise StartError(f"parameter 'policy' is no JSON ({error}); set it to an object such "
+                             'as {"mode": "steered", "seed": 0}, or to nothing') from error
 
     def _save(self, outcome: str) -> str:
         self._need_recording()
@@ -202,7 +214,7 @@ class RecorderNode(Node):
         if self._recording is None:
             raise StartError('not recording; call ~/start first')
 
-    def _mark(self, event: str, **details: str) -> None:
+    def _mark(self, event: str, **details: Any) -> None:
         recording = self._recording
         self._receive_clock.event(
             lambda time_ns: recording.event(event, time_ns, **details))

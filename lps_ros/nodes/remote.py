@@ -1,7 +1,7 @@
 """Calls to the services and parameters of other nodes."""
 
-import time
 from collections.abc import Callable
+import time
 from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
@@ -13,7 +13,8 @@ from std_srvs.srv import Trigger
 
 
 class Remote:
-    """Calls services and waits for the answer, while `spin_once(timeout_s)` turns the executor.
+    """
+    Calls services and waits for the answer, while `spin_once(timeout_s)` turns the executor.
 
     Every method raises StartError, one line naming the service, when there is no such service,
     no answer within the timeout, or an answer that says no.

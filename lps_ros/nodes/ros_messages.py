@@ -9,7 +9,8 @@ from lps_ros.contract import OutgoingMessage
 
 
 def message_class(type_name: str) -> type:
-    """Return the message class of a full name such as `std_msgs/msg/String`.
+    """
+    Return the message class of a full name such as `std_msgs/msg/String`.
 
     Raises ImportError when the package with that interface is not installed.
     """
@@ -27,7 +28,8 @@ def to_ros(message: OutgoingMessage) -> Any:
 
 
 def fill(ros_message: Any, content: Mapping[str, Any]) -> Any:
-    """Set the fields of a ROS message from a nested mapping and return the message.
+    """
+    Set the fields of a ROS message from a nested mapping and return the message.
 
     A list of mappings fills a sequence of messages. Raises AttributeError for a field that the
     type does not have.

@@ -1,14 +1,15 @@
 """The control clock inside a node."""
 
-import time
 from collections.abc import Callable
+import time
 
 from lps_ros.contract import ControlClock
 from rclpy.node import Node
 
 
 class TickLoop:
-    """Calls `on_tick(k, time_ns, skipped)` once for every control tick that the clock has passed.
+    """
+    Calls `on_tick(k, time_ns, skipped)` once for every control tick that the clock has passed.
 
     Tick k is at `clock.time_ns(k)` on the node's clock. A tick is due once the node's clock is
     past it, so that a command sent for tick k lies in the interval (t_k, t_k+1]. When several

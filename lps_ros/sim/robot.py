@@ -81,6 +81,8 @@ class SimulatedRobot:
         mujoco.mj_forward(self._model, self._data)
         self._holding = False
         self.hold()
+        # What the sensors read follows from the targets too.
+        mujoco.mj_forward(self._model, self._data)
         self._substeps = 0
         self._tracker = ProgressTracker(task=task, seed=seed, episode_steps=episode_steps)
 

@@ -1,6 +1,7 @@
 """A contract with every message type, and ways to change it."""
 
 import copy
+from functools import cache
 
 import yaml
 
@@ -53,7 +54,7 @@ REMOVE = object()
 
 def edited(*edits, text=EVERY_TYPE):
     """Return the text with each (path, value) applied; a number in a path is a list index."""
-    content = copy.deepcopy(yaml.safe_load(text))
+    content = copy.deepcopy(_content(text))
     for path, value in edits:
         *parents, last = path.split('/')
         part = content
@@ -68,3 +69,8 @@ def edited(*edits, text=EVERY_TYPE):
         else:
             part[last] = value
     return yaml.safe_dump(content, sort_keys=False)
+
+
+@cache
+def _content(text):
+    return yaml.safe_load(text)

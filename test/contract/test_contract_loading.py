@@ -138,7 +138,7 @@ FAULTS = [
     ('observations/0/frame_id', 'base_link', 'observations.joints.frame_id: found a key that '
      'sensor_msgs/msg/JointState does not use, expected fields | names | unit; remove it'),
     ('observations/9/names', ['x'], 'observations.held.names: found a key that std_msgs/msg/Bool '
-     'does not use, expected none of its kind; remove it'),
+     'does not use, expected no key of its kind; remove it'),
     ('observations/1/image', REMOVE, 'observations.front.image: key is missing, expected a mapping'
      '; add `image: ...`'),
     ('observations/1/image/width', 0, 'observations.front.image.width: found 0, expected a whole '
@@ -160,7 +160,10 @@ FAULTS = [
     ('observations/9/topic', 'joint_states', 'observations.held.type: found std_msgs/msg/Bool, '
      'expected sensor_msgs/msg/JointState as in the other observation of topic joint_states; '
      'correct type or topic'),
+    ('observations/0/key', 'a\nb', "observations.a\\nb.key: found 'a\\nb', expected lower-case "
+     'letters, digits and underscores, a letter first; quote it if needed'),
     # derived
+    ('derived', {}, 'derived: found {}, expected a list of mappings; write `- key: ...` entries'),
     ('derived/0/kind', 'relative', "derived.cube_in_tool.kind: found 'relative', expected one of "
      "relative_pose, periodic; did you mean 'relative_pose'?"),
     ('derived/0/of', 'cubes', "derived.cube_in_tool.of: found 'cubes', expected one of joints, "
@@ -243,6 +246,11 @@ FAULTS = [
 @pytest.mark.parametrize(('path', 'value', 'expected'), FAULTS)
 def test_a_fault_gives_its_line(path, value, expected):
     assert message_of(edited((path, value))) == f'robot.yaml: {expected}'
+
+
+@pytest.mark.parametrize('edit', [('derived', REMOVE), ('derived', []), ('derived', None)])
+def test_a_contract_needs_no_derived_observations(edit):
+    assert parse_contract(edited(edit)).derived == ()
 
 
 def test_derived_without_poses_says_to_observe_one():

@@ -112,7 +112,8 @@ def twist(received_ns: int, linear: float, angular: float = 0.0) -> Sent:
     vector = types['geometry_msgs/msg/Vector3']
     return sent('servo/twist', 'geometry_msgs/msg/TwistStamped', received_ns, stamp_ns=received_ns,
                 twist=types['geometry_msgs/msg/Twist'](
-                    linear=vector(x=linear, y=0.0, z=0.0), angular=vector(x=0.0, y=0.0, z=angular)))
+                    linear=vector(x=linear, y=0.0, z=0.0),
+                    angular=vector(x=0.0, y=0.0, z=angular)))
 
 
 def grip(received_ns: int, opening: float) -> Sent:

@@ -52,7 +52,8 @@ def test_every_way_of_recording_gives_the_same_file(tmp_path, images):
     lone_sqlite = next(sqlite.glob('*.db3')).rename(tmp_path / 'lone.db3')
     write_rosbag2(tmp_path / 'unfinished', messages, StoragePlugin.MCAP)
     (tmp_path / 'unfinished' / 'metadata.yaml').unlink()
-    files = [path for number, source in enumerate((log, mcap, lone_sqlite, tmp_path / 'unfinished'))
+    sources = (log, mcap, lone_sqlite, tmp_path / 'unfinished')
+    files = [path for number, source in enumerate(sources)
              for path in convert_bag(source, contract(), tmp_path / f'dataset_{number}')]
     (tmp_path / 'lone.db3').rename(sqlite / 'sqlite.db3')
     files += convert_bag(sqlite, contract(), tmp_path / 'dataset_sqlite')
@@ -194,9 +195,9 @@ def faulty(fault: str) -> list[Sent]:
     ('type', "'/joint_states' carries geometry_msgs/msg/TwistStamped, expected sensor_msgs"),
     ('joint', "topic '/joint_states' at 5 ns: .*no joint 'elbow'"),
     ('damaged', "topic '/joint_states' at 5 ns: cannot decode"),
-    ('event', "found an event .*expected JSON"),
+    ('event', 'found an event .*expected JSON'),
     ('late', r"no message of observation 'joints' on topic 'joint_states' between"),
-    ('short', r"1 control tick\(s\) with all observations, expected at least 2"),
+    ('short', r'1 control tick\(s\) with all observations, expected at least 2'),
 ])
 def test_a_fault_is_one_line_that_names_file_and_topic(tmp_path, fault, expected):
     bag = write_rosbag2(tmp_path / 'bag', faulty(fault), StoragePlugin.MCAP)

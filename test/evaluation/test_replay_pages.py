@@ -2,9 +2,7 @@
 
 from html.parser import HTMLParser
 import json
-from types import SimpleNamespace
 
-from lps_ros.contract import ObservationEncoder
 from lps_ros.control.pilot import Steering
 from lps_ros.evaluation.replay import replay
 from lps_ros.evaluation.replay_findings import findings
@@ -12,12 +10,12 @@ import pytest
 from replay_recordings import contract
 from replay_recordings import drive
 from replay_recordings import operator
-from replay_recordings import RandomPolicy
+from replay_recordings import random_bundle
 from replay_recordings import write_bag
 
 CONTRACT = contract()
-POLICY = RandomPolicy(ObservationEncoder(CONTRACT).size, 4)
-BUNDLE = SimpleNamespace(contract=CONTRACT, policy=POLICY)
+BUNDLE = random_bundle(CONTRACT)
+POLICY = BUNDLE.policy
 STEERING = Steering(mode='steered')
 
 
@@ -68,11 +66,13 @@ def test_a_warning_for_each_kind_of_trouble(own):
     assert all(good is not False or 'limits change' in text for good, text in findings(figures))
     figures['input']['cube'].update(missing_ticks=2, unfit_ticks=1)
     figures['as_executed'].update(refused={'planning failed: x': 3}, largest_change=[9, 0, 0, 0])
-    figures['least_familiar'] = [{'name': 'tool.x', 'largest_distance_std': 40.0}]
+    figures['unfamiliar'] = {'ticks': 7, 'farthest': [
+        {'name': 'tool.x', 'ticks': 7, 'beyond': 0.4}]}
     figures['planning']['p99_ms'] = 70.0
     warnings = [text for good, text in findings(figures) if good is False]
     for part in ('cube missing at 2, cube unfit at 1', 'at 3 ticks: planning failed: x',
-                 'twist.linear.x 9.00 m/s', 'tool.x, 40.0 standard', '70.0 ms) of the 50.0 ms'):
+                 'twist.linear.x 9.00 m/s', 'at 7 ticks, farthest in tool.x: by 40 %',
+                 '70.0 ms) of the 50.0 ms'):
         assert any(part in text for text in warnings)
 
 

@@ -18,15 +18,15 @@ import pytest
 from replay_recordings import contract
 from replay_recordings import drive
 from replay_recordings import operator
-from replay_recordings import RandomPolicy
+from replay_recordings import random_bundle
 from replay_recordings import write_bag
 
 CONTRACT = contract()
 FREE = contract(('step: [0.3, 0.3, 2.0]', 'low: [-1, -1, -6]'),
                 ('workspace: {observation: tool, low: [-0.3, -0.3, 0.0], high: [0.3, 0.3, 1.0]}',
                  'high: [1, 1, 6]'))
-POLICY = RandomPolicy(ObservationEncoder(CONTRACT).size, 4)
-BUNDLE = SimpleNamespace(contract=CONTRACT, policy=POLICY)
+BUNDLE = random_bundle(CONTRACT)
+POLICY = BUNDLE.policy
 STORAGES = ('sqlite3', 'mcap')
 EVERY_3 = Steering(mode='steered', replan_every=3)
 
@@ -57,9 +57,7 @@ def test_own_run_replays_without_error(tmp_path, storage):
 @pytest.mark.parametrize('storage', STORAGES)
 def test_other_plan_ticks_or_another_policy_do_not_fit(tmp_path, storage):
     bag = write_bag(tmp_path / 'bag', own_run(), storage)
-    other = SimpleNamespace(
-        contract=CONTRACT, policy=RandomPolicy(ObservationEncoder(CONTRACT).size, 4, seed=1))
-    for bundle, every in ((BUNDLE, 4), (other, 3)):
+    for bundle, every in ((BUNDLE, 4), (random_bundle(CONTRACT, seed=1), 3)):
         figures = replay(bag, bundle, settings=ReplaySettings(replan_every=every)).figures
         assert figures['as_executed']['rmse_of_half_range'] > 0.1
 
@@ -157,12 +155,12 @@ def test_dataset_and_episode_file_give_the_bags_figures(tmp_path):
 def test_open_loop_compares_step_by_step_with_what_followed(tmp_path):
     plan = np.array([[0.1 * step, 0.0, 0.0, 0.0] for step in range(5)], np.float32)
     policy = SimpleNamespace(
-        horizon=5, normaliser=POLICY.normaliser, q_values=POLICY.q_values,
+        horizon=5, q_values=POLICY.q_values,
         plan=lambda observation, **options: SimpleNamespace(actions=plan))
     messages = drive(FREE, seed=1, ticks=20, command=lambda tick, position: np.array(
         [0.01 * tick, 0.0, 0.0, 0.0425]))
     figures = replay(write_bag(tmp_path / 'bag', messages, 'mcap'),
-                     SimpleNamespace(contract=FREE, policy=policy)).figures
+                     SimpleNamespace(contract=FREE, policy=policy, metadata={})).figures
     open_loop = figures['open_loop']
     for step in range(5):
         errors = 0.1 * step - 0.01 * np.arange(step, 20)
@@ -176,6 +174,25 @@ def test_open_loop_compares_step_by_step_with_what_followed(tmp_path):
     assert figures['q']['policy']['min'] == pytest.approx(-0.3 - 1.0, abs=1e-6)
     assert figures['q']['recorded']['mean'] == pytest.approx(np.mean(recorded) - 0.5, abs=1e-6)
     assert figures['q']['higher'] == 0.0
+
+
+def test_input_outside_the_training_data_is_told(tmp_path):
+    bag = write_bag(tmp_path / 'bag', drive(CONTRACT, seed=1, command=operator(1)), 'mcap')
+    inside = replay(bag, BUNDLE)
+    assert inside.figures['unfamiliar'] == {'ticks': 0, 'farthest': []}
+    seen = inside.episodes[0].observations
+    statistics = {'min': seen.min(axis=0).tolist(), 'max': seen.max(axis=0).tolist()}
+    names = ObservationEncoder(CONTRACT).names
+    row = names.index('tool.position.y')
+    low, high = np.sort(seen[:, row])[[3, -1]]
+    statistics['min'][row] = float(low)
+    bundle = SimpleNamespace(contract=CONTRACT, policy=POLICY,
+                             metadata={'observation_statistics': statistics})
+    unfamiliar = replay(bag, bundle).figures['unfamiliar']
+    assert unfamiliar['ticks'] == 3
+    (only,) = unfamiliar['farthest']
+    assert (only['name'], only['ticks']) == ('tool.position.y', 3)
+    assert only['beyond'] == pytest.approx((low - seen[:, row].min()) / (high - low), rel=1e-5)
 
 
 def test_the_robots_contract_decides_on_limits_and_ages(tmp_path):

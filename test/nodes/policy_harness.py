@@ -84,15 +84,15 @@ class Robot:
         self._remote = Remote(
             node, lambda timeout_s: self._executor.spin_once(timeout_sec=timeout_s))
         self._clock = node.create_publisher(Clock, '/clock', 100)
-        self._joints = node.create_publisher(JointState, 'joint_states', SENSOR_SOURCE)
-        self._poses = {key: node.create_publisher(PoseStamped, f'{key}_pose', SENSOR_SOURCE)
-                       for key in ('tool', 'cube')}
+        self._publishers = {
+            topic: node.create_publisher(type(message), topic, SENSOR_SOURCE)
+            for topic, message in observed(0).items()}
         self._last_tick = 100
+        self._unpaired = 0
         self.forget()
-        for type_, topic, kept in (
-                (TwistStamped, twist, 'twists'), (Float64MultiArray, 'gripper_controller/commands',
-                                                  'openings')):
-            node.create_subscription(type_, topic, self._keep(kept), 50)
+        node.create_subscription(TwistStamped, twist, self._on_twist, 50)
+        node.create_subscription(
+            Float64MultiArray, 'gripper_controller/commands', self._on_opening, 50)
         self.statuses, self.diagnostics = [], []
         node.create_subscription(
             String, 'policy/status',
@@ -144,66 +144,76 @@ class Robot:
         """Set parameters of the policy."""
         self._remote.set_parameters('policy', **parameters)
 
-    def observe(self, time_ns, *, without=(), value=0.0, rename=None, stamp_offset_ns=0):
-        """Publish one message of every stream, stamped with the time plus an offset."""
-        stamp = rclpy.time.Time(nanoseconds=time_ns + stamp_offset_ns).to_msg()
-        joints = JointState(
-            name=[(rename or {}).get(name, name) for name in JOINTS],
-            position=joint_positions(time_ns, value), velocity=[0.0] * 7, effort=[0.0] * 7)
-        joints.header.stamp = stamp
-        if 'joints' not in without:
-            self._joints.publish(joints)
-        for key, publisher in self._poses.items():
-            pose = PoseStamped()
-            pose.header.stamp, pose.header.frame_id = stamp, 'base_link'
-            pose.pose.position.x, pose.pose.position.y, pose.pose.position.z = 0.4, 0.0, 0.2
-            if key not in without:
-                publisher.publish(pose)
+    def observe(self, time_ns, *, without=(), **changes):
+        """Publish one message of every stream, but not on the topics in `without`."""
+        for topic, message in observed(time_ns, **changes).items():
+            if topic not in without:
+                self._publishers[topic].publish(message)
 
     def set_clock(self, time_ns):
         """Publish a reading of the simulated clock."""
         self._clock.publish(Clock(clock=rclpy.time.Time(nanoseconds=time_ns).to_msg()))
 
-    def tick(self, k, **observed):
+    def tick(self, k, **changes):
         """Publish tick k as the simulator in lock-step does."""
         self._last_tick = k
         self.set_clock(k * PERIOD_NS)
-        self.observe(k * PERIOD_NS, **observed)
+        self.observe(k * PERIOD_NS, **changes)
         self.set_clock(k * PERIOD_NS + 1_000_000)
 
     def commanded(self, k):
         """Tell whether the command of tick k has come, twist and gripper."""
-        return bool(self.openings and self.twists
-                    and stamp_ns(self.twists[-1]) > k * PERIOD_NS
-                    and not stopped(self.twists[-1]))
+        return bool(self.twists and not stopped(self.twists[-1]) and self._unpaired == 0
+                    and stamp_ns(self.twists[-1]) > k * PERIOD_NS)
 
-    def lock_step(self, ticks, **observed):
+    def lock_step(self, ticks, **changes):
         """Play ticks, each once its predecessor has been commanded; return twists, openings."""
         twists, openings = [], []
         for k in ticks:
             self.forget()
-            self.tick(k, **observed)
-            self.until(lambda k=k: self.commanded(k), repeat=lambda k=k: self.tick(k, **observed))
+            self.tick(k, **changes)
+            self.until(lambda k=k: self.commanded(k), repeat=lambda k=k: self.tick(k, **changes))
             twists.append(self.twists[-1].twist)
             openings.append(self.openings[-1].data[0])
         return twists, openings
 
-    def refused(self, k, **observed):
+    def refused(self, k, **changes):
         """Play tick k until the policy says why it does not act; return that status."""
         self.statuses.clear()
         self.forget()
-        self.tick(k, **observed)
+        self.tick(k, **changes)
         self.until(lambda: self.statuses and self.statuses[-1]['reason'],
-                   repeat=lambda: self.tick(k, **observed))
+                   repeat=lambda: self.tick(k, **changes))
         return self.statuses[-1]
 
-    def _keep(self, name):
-        return lambda message: getattr(self, name).append(message)
+    def _on_twist(self, twist):
+        self.twists.append(twist)
+        self._unpaired += not stopped(twist)
+
+    def _on_opening(self, opening):
+        self.openings.append(opening)
+        self._unpaired -= 1
 
 
-def joint_positions(time_ns, value=0.0):
-    """Return the positions that the robot publishes at a time."""
-    return [0.1 * i + 1e-3 * (time_ns // PERIOD_NS % 100) + value for i in range(6)] + [0.04]
+def observed(time_ns, *, position=0.0, rename=None, stamp_offset_ns=0):
+    """
+    Return by topic what the robot observes at a time: another arm pose at every tick.
+
+    position: added to the joints; rename: joints by other names; stamp_offset_ns: added to stamps.
+    """
+    stamp = rclpy.time.Time(nanoseconds=time_ns + stamp_offset_ns).to_msg()
+    phase = 0.01 * (time_ns // PERIOD_NS % 300)
+    joints = JointState(
+        name=[(rename or {}).get(name, name) for name in JOINTS],
+        position=[phase + 0.1 * i + position for i in range(6)] + [0.04],
+        velocity=[0.0] * 7, effort=[0.0] * 7)
+    joints.header.stamp = stamp
+    messages = {'joint_states': joints}
+    for topic, x in (('tool_pose', 0.4), ('cube_pose', 0.45)):
+        pose = messages[topic] = PoseStamped()
+        pose.header.stamp, pose.header.frame_id = stamp, 'base_link'
+        pose.pose.position.x, pose.pose.position.z = x, 0.2
+    return messages
 
 
 def stopped(twist):

@@ -1,24 +1,29 @@
 """The policy node in its own process, with this process as the robot."""
 
 import signal
-import subprocess
-import sys
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lps_ros.contract import ActionCodec
+from lps_ros.contract import extract
 from lps_ros.contract import load_contract
 from lps_ros.contract import ObservationEncoder
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.bundle import load_bundle
+from lps_ros.learning.bundle import save_bundle
+from lps_ros.learning.lps import LPS
+from lps_ros.learning.lps import LPSConfig
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
-from policy_harness import joint_positions
+from policy_harness import observed
 from policy_harness import PERIOD_NS
 from policy_harness import PolicyProcess
 from policy_harness import Robot
 from policy_harness import ROOT
 from policy_harness import stopped
 import pytest
+import torch
 from trajectory_msgs.msg import JointTrajectory
 from trajectory_msgs.msg import MultiDOFJointTrajectory
 
@@ -27,15 +32,26 @@ _CONFIGURE = Transition.TRANSITION_CONFIGURE
 _CLEANUP = Transition.TRANSITION_CLEANUP
 _ACTIVATE = Transition.TRANSITION_ACTIVATE
 _DEACTIVATE = Transition.TRANSITION_DEACTIVATE
-_NODE = ('-m', 'lps_ros.nodes.policy_node')
 _FAULTY = (str(ROOT / 'test' / 'nodes' / 'faulty_policy.py'),)
 
 
 @pytest.fixture(scope='module')
-def process(tmp_path_factory, ros_module_domain):
+def bundle(tmp_path_factory):
+    """Return a bundle with random weights."""
+    contract = load_contract(_CONTRACT).subset(('joints', 'gripper', 'tool', 'cube'))
+    size = ObservationEncoder(contract).size
+    config = LPSConfig(decoder_widths=(16,), critic_widths=(16,), latent_actor_widths=(16,))
+    return save_bundle(
+        tmp_path_factory.mktemp('bundle') / 'random', contract=contract, metadata={},
+        agent=LPS(config, size, ActionCodec(contract).size),
+        normaliser=Normaliser(mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)))
+
+
+@pytest.fixture(scope='module')
+def process(tmp_path_factory, ros_module_domain, bundle):
     process = PolicyProcess(
-        _FAULTY, tmp_path_factory.mktemp('policy') / 'log', ros_module_domain,
-        use_sim_time=True, lock_step=True, bundle='good', contract=_CONTRACT)
+        ('-m', 'lps_ros.nodes.policy_node'), tmp_path_factory.mktemp('policy') / 'log',
+        ros_module_domain, use_sim_time=True, lock_step=True, bundle=bundle, contract=_CONTRACT)
     yield process
     process.close()
 
@@ -51,7 +67,7 @@ def connection(process, ros_module_domain):
 @pytest.fixture
 def robot(connection):
     """Return the robot's end of an active policy node; the node is inactive afterwards."""
-    connection.set(seed=0, mode='steered', lock_step_wait_s=10.0)
+    connection.set(seed=0, mode='steered', candidates=0, replan_every=0, lock_step_wait_s=10.0)
     connection.change(_ACTIVATE)
     yield connection
     connection.until(lambda: connection.statuses)
@@ -59,12 +75,46 @@ def robot(connection):
         connection.change(_DEACTIVATE)
 
 
-def test_acts_once_per_tick_in_lock_step(robot):
+def _activate_at(robot, k, **parameters):
+    """Activate afresh so that the first tick to be served is k."""
+    robot.change(_DEACTIVATE)
+    robot.set(**parameters)
+    robot.tick(k)
+    robot.change(_ACTIVATE)
+
+
+def _planned(bundle, ticks, *, mode='steered', candidates=1, replan_every=5, seed=0):
+    """Return twist and opening at each tick, computed from what the robot observes at the plans."""
+    contract, policy = bundle.contract, bundle.policy
+    encoder, rng = ObservationEncoder(contract), torch.Generator().manual_seed(seed)
+    commands = []
+    for k in ticks[::replan_every]:
+        messages = observed(k * PERIOD_NS)
+        rows = {spec.key: extract(spec, messages[spec.topic])[None]
+                for spec in contract.observations}
+        plan = policy.plan(
+            encoder.encode(rows)[0], mode=mode, candidates=candidates, rng=rng)
+        commands += list(ActionCodec(contract).denormalise(plan.actions)[:replan_every])
+    return np.array(commands[:len(ticks)])
+
+
+def _sent(twists, openings):
+    return np.array([
+        [twist.linear.x, twist.linear.y, twist.linear.z, twist.angular.z, opening]
+        for twist, opening in zip(twists, openings, strict=True)])
+
+
+@pytest.mark.parametrize('how', [
+    {'seed': 1}, {'seed': 7, 'mode': 'prior'}, {'mode': 'prior', 'candidates': 8},
+    {'candidates': 4, 'replan_every': 2}])
+def test_in_lock_step_every_command_is_the_plan_made_from_its_observation(robot, bundle, how):
     k = robot.next_tick()
-    twists, openings = robot.lock_step(range(k, k + 12))
-    assert len(twists) == 12
+    _activate_at(robot, k, **how)
+    ticks = range(k, k + 12)
+    np.testing.assert_allclose(
+        _sent(*robot.lock_step(ticks)), _planned(load_bundle(bundle), ticks, **how), rtol=1e-4,
+        atol=1e-6)
     assert robot.twists[-1].header.frame_id == 'base_link'
-    assert k * PERIOD_NS < stamp_ns(robot.twists[-1])
 
 
 def test_publishes_each_chunk_as_a_whole_stamped_and_timed(robot):
@@ -88,11 +138,11 @@ def test_publishes_each_chunk_as_a_whole_stamped_and_timed(robot):
 
 
 @pytest.mark.parametrize(('fault', 'words', 'level'), [
-    ({'without': ('cube',)}, "observation 'cube' is ", DiagnosticStatus.STALE),
-    ({'without': ('joints',)}, "observation 'joints' is ", DiagnosticStatus.STALE),
+    ({'without': ('cube_pose',)}, "observation 'cube' is ", DiagnosticStatus.STALE),
+    ({'without': ('joint_states',)}, "observation 'joints' is ", DiagnosticStatus.STALE),
     ({'stamp_offset_ns': -200_000_000}, 'old by its header stamp', DiagnosticStatus.STALE),
     ({'stamp_offset_ns': 200_000_000}, 'in the future', DiagnosticStatus.ERROR),
-    ({'value': float('nan')}, "observation 'joints' has a non-finite value",
+    ({'position': float('nan')}, "observation 'joints' has a non-finite value",
      DiagnosticStatus.ERROR),
     ({'rename': {'elbow_joint': 'elbow'}}, "no joint 'elbow_joint'", DiagnosticStatus.ERROR),
 ])
@@ -121,13 +171,13 @@ def test_a_tick_waits_for_an_observation_that_is_late(robot):
     k = robot.next_tick()
     robot.lock_step([k])
     robot.forget()
-    robot.tick(k + 1, without=('cube',))
+    robot.tick(k + 1, without=('cube_pose',))
     # Several answered calls later the node has had time to act, and has not.
     for _ in range(5):
         robot.set(candidates=1)
     assert robot.twists == []
     robot.until(lambda: robot.commanded(k + 1),
-                repeat=lambda: robot.observe((k + 1) * PERIOD_NS, without=('tool', 'joints')))
+                repeat=lambda: robot.observe((k + 1) * PERIOD_NS, without=('tool_pose', 'joint_states')))
     assert not stopped(robot.twists[0])
 
 

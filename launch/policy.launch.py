@@ -1,0 +1,77 @@
+"""
+Start the policy node and configure it; with autostart:=true it then moves the robot.
+
+ros2 launch lps_ros policy.launch.py bundle:=models/ur5e_cube contract:=my_arm.yaml
+ros2 lifecycle set /policy activate
+"""
+
+from launch import LaunchContext
+from launch import LaunchDescription
+from launch.action import Action
+from launch.actions import DeclareLaunchArgument
+from launch.actions import EmitEvent
+from launch.actions import OpaqueFunction
+from launch.actions import RegisterEventHandler
+from launch.events import matches_action
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from launch_ros.parameter_descriptions import ParameterValue
+from lifecycle_msgs.msg import Transition
+
+ARGUMENTS = {
+    'namespace': 'Namespace of the node and its topics',
+    'params_file': "YAML file of node parameters, keyed '/**:'; arguments go before it",
+    'remap': 'Topics under other names, from:=to, separated by spaces',
+}
+PARAMETERS = {
+    'bundle': (str, 'Folder of the policy bundle'),
+    'contract': (str, "Contract file of this robot; its topics, ages and limits replace the "
+                      "bundle's"),
+    'mode': (str, 'steered (latents from the latent actor) or prior (drawn at random)'),
+    'candidates': (int, 'Latents drawn per plan; the best by Q is taken'),
+    'replan_every': (int, 'Ticks after which a new chunk is planned; 0: when it is used up'),
+    'seed': (int, 'Seed of the latents'),
+    'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),
+    'lock_step_wait_s': (float, 'Longest wait of a tick for its observations, in s'),
+    'use_sim_time': (bool, 'Take the time from /clock'),
+}
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return the launch description."""
+    described = {**ARGUMENTS, **{name: text for name, (_, text) in PARAMETERS.items()}}
+    return LaunchDescription([
+        *(DeclareLaunchArgument(name, default_value='', description=text)
+          for name, text in described.items()),
+        DeclareLaunchArgument(
+            'autostart', default_value='false', choices=['true', 'false'],
+            description='Activate once configured: the robot moves'),
+        OpaqueFunction(function=start)])
+
+
+def start(context: LaunchContext) -> list[Action]:
+    """Return the node with the parameters that were given, and its transitions."""
+    given = {name: LaunchConfiguration(name).perform(context)
+             for name in (*ARGUMENTS, *PARAMETERS)}
+    parameters = {name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+                  for name, (kind, _) in PARAMETERS.items() if given[name]}
+    policy = LifecycleNode(
+        package='lps_ros', executable='policy', name='policy',
+        namespace=given['namespace'], output='screen',
+        parameters=[*filter(None, [given['params_file']]), parameters],
+        remappings=[tuple(pair.split(':=', 1)) for pair in given['remap'].split()])
+    actions = [policy, transition(policy, Transition.TRANSITION_CONFIGURE)]
+    if LaunchConfiguration('autostart').perform(context) == 'true':
+        # Registered first: the transition may be over before a later handler listens.
+        actions.insert(0, RegisterEventHandler(OnStateTransition(
+            target_lifecycle_node=policy, start_state='configuring', goal_state='inactive',
+            entities=[transition(policy, Transition.TRANSITION_ACTIVATE)])))
+    return actions
+
+
+def transition(node: LifecycleNode, transition_id: int) -> EmitEvent:
+    """Return the action that asks a lifecycle node for a transition."""
+    return EmitEvent(event=ChangeState(
+        lifecycle_node_matcher=matches_action(node), transition_id=transition_id))

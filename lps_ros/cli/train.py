@@ -1,0 +1,105 @@
+"""`lps train`: LPS on recorded demonstrations, on any machine, without ROS."""
+
+import argparse
+import json
+from pathlib import Path
+import shlex
+import signal
+import sys
+import threading
+from typing import Any
+
+from lps_ros.contract import load_contract
+from tqdm import tqdm
+
+_EXAMPLES = """examples:
+  lps train --contract config/my_arm.yaml --dataset ~/demos --bundle models/my_policy
+  lps train --contract config/my_arm.yaml --dataset ~/demos --run runs/a --set steps=20000 seed=1
+  lps train --contract config/my_arm.yaml --dataset ~/demos --run runs/a --resume
+  tensorboard --logdir runs
+"""
+
+
+def add_parser(subparsers: argparse._SubParsersAction) -> None:
+    """Add the command to the parser of `lps`."""
+    parser = subparsers.add_parser(
+        'train', help='train a policy on recorded demonstrations', description=__doc__,
+        epilog=_EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--contract', type=Path, required=True, help="the robot's contract file")
+    parser.add_argument('--dataset', type=Path, required=True, help='folder of the episodes')
+    parser.add_argument('--run', type=Path, default=Path('runs/lps'),
+                        help='folder of checkpoint and TensorBoard log')
+    parser.add_argument('--bundle', type=Path, help='policy bundle to write (default: RUN/bundle)')
+    parser.add_argument('--config', type=Path, help='YAML file of training settings')
+    parser.add_argument('--set', nargs='+', default=[], metavar='NAME=VALUE',
+                        help='settings that win over the file')
+    parser.add_argument('--use-failures', action='store_true', help='train on failures too')
+    parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in RUN')
+    parser.add_argument('--json', type=Path, help='write the last metrics to this file')
+    parser.set_defaults(func=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train; Ctrl-C leaves a checkpoint."""
+    contract = load_contract(arguments.contract)
+    settings = dict(_setting(text) for text in arguments.set)
+    if arguments.use_failures:
+        settings['use_failures'] = True
+    from lps_ros.learning.trainer import Trainer
+    from lps_ros.learning.trainer_config import TrainerConfig
+    config = (TrainerConfig.from_yaml(arguments.config, **settings) if arguments.config
+              else TrainerConfig.from_mapping(settings))
+    trainer = Trainer(
+        config, arguments.dataset, contract, arguments.run, bundle=arguments.bundle,
+        resume=arguments.resume, command=shlex.join(['lps', *sys.argv[1:]]))
+    stop = threading.Event()
+    previous = signal.signal(signal.SIGINT, lambda *_: stop.set())
+    try:
+        with _Bar() as bar:
+            result = trainer.run(bar.show, stop)
+    finally:
+        signal.signal(signal.SIGINT, previous)
+    if arguments.json:
+        arguments.json.write_text(json.dumps(
+            {'step': result.step, 'trained_s': result.trained_s, 'metrics': result.metrics},
+            indent=2) + '\n', encoding='utf-8')
+    if result.bundle is None:
+        print(f'stopped at step {result.step}; go on with --resume')
+        return 130
+    print(f'policy bundle: {result.bundle} ({result.step} steps, {result.trained_s:.0f} s)')
+    return 0
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition('=')
+    if not equals:
+        raise ValueError(f"--set: found '{text}', expected NAME=VALUE such as steps=20000")
+    return name, value
+
+
+class _Bar:
+    """A progress bar a phase; nothing where the output is no terminal."""
+
+    def __init__(self) -> None:
+        self._bar: tqdm | None = None
+        self._phase = ''
+
+    def __enter__(self) -> '_Bar':
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def show(self, progress: dict[str, Any]) -> None:
+        """Move the bar of the phase that is under way."""
+        if progress['phase'] != self._phase:
+            self.__exit__()
+            self._phase = progress['phase']
+            self._bar = tqdm(total=progress['steps'], desc=self._phase, disable=None)
+        self._bar.update(progress['step'] - self._bar.n)
+        metrics = progress.get('metrics', {})
+        if metrics:
+            self._bar.set_postfix({
+                'Q': f'{metrics["critic/q_mean"]:.2f}',
+                'imitation': f'{metrics["decoder/flow_loss"]:.3f}'}, refresh=False)

@@ -1,0 +1,117 @@
+"""Policy bundles: a folder with weights, everything needed to use them, and a model card."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+import json
+import os
+from pathlib import Path
+import shutil
+from typing import Any
+
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import Contract
+from lps_ros.data.files import disk_errors
+from lps_ros.data.files import replace
+from lps_ros.data.files import sync_folder
+from lps_ros.data.files import write_new
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.bundle_metadata import bundle_metadata
+from lps_ros.learning.bundle_reading import METADATA
+from lps_ros.learning.bundle_reading import read_config
+from lps_ros.learning.bundle_reading import read_contract
+from lps_ros.learning.bundle_reading import read_metadata
+from lps_ros.learning.bundle_reading import read_normaliser
+from lps_ros.learning.bundle_reading import read_weights
+from lps_ros.learning.bundle_reading import WEIGHTS
+from lps_ros.learning.errors import BundleError
+from lps_ros.learning.lps import LPS
+from lps_ros.learning.model_card import model_card
+from lps_ros.learning.policy import Policy
+from safetensors.torch import save
+import torch
+
+CARD = 'README.md'
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Bundle:
+    """A loaded bundle; `contract` has the observations of the policy, metadata is policy.json."""
+
+    contract: Contract
+    policy: Policy
+    metadata: dict[str, Any]
+
+
+def save_bundle(
+        path: str | Path, *, agent: LPS, contract: Contract, normaliser: Normaliser,
+        metadata: Mapping[str, Any]) -> Path:
+    """
+    Write a bundle, replacing an older one as a whole; return its folder.
+
+    contract: only with the observations of the policy. metadata: what policy.json says beside
+    the algorithm, such as `training_metadata`. Raises StorageError on a full disk, BundleError
+    where `path` is something else than a bundle.
+    """
+    path = Path(path)
+    if path.exists() and not (path / METADATA).exists():
+        raise BundleError(f'{path}: exists and is no policy bundle; choose another folder')
+    content = bundle_metadata(agent, contract, normaliser, metadata)
+    weights = {name: value.cpu().contiguous() for name, value in agent.state_dict().items()}
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    with disk_errors(path):
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.mkdir(parents=True)
+        try:
+            write_new(temporary / WEIGHTS, save(weights))
+            write_new(temporary / METADATA, _json(content))
+            write_new(temporary / CARD, model_card(path.name, content).encode())
+            sync_folder(temporary)
+            _swap(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    return path
+
+
+def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
+    """Load a bundle; raises BundleError, one line, where it is damaged, incomplete or too new."""
+    path = Path(path)
+    content = read_metadata(path)
+    source = str(path / METADATA)
+    contract = read_contract(content, source)
+    normaliser = read_normaliser(content, source)
+    config = read_config(content, source)
+    sizes = len(normaliser.mean), ActionCodec(contract).size
+    with torch.random.fork_rng(devices=[]):
+        agent = LPS(config, *sizes)
+    agent.load_state_dict(read_weights(path / WEIGHTS, agent.state_dict()))
+    return Bundle(contract=contract, policy=Policy(agent.to(device), normaliser),
+                  metadata=content)
+
+
+def update_results(path: str | Path, results: Mapping[str, Any]) -> None:
+    """
+    Add measured results to a bundle and write its model card anew.
+
+    results: title of a measurement to its figures, or to rows of figures by name. A title that
+    is there already is replaced.
+    """
+    path = Path(path)
+    content = read_metadata(path)
+    content['results'] = content.get('results', {}) | dict(results)
+    with disk_errors(path):
+        replace(path / METADATA, _json(content))
+        replace(path / CARD, model_card(path.name, content).encode())
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1) + '\n').encode()
+
+
+def _swap(temporary: Path, path: Path) -> None:
+    """Put a finished folder in the place of another."""
+    old = path.with_name(f'.{path.name}.{os.getpid()}.old')
+    if path.exists():
+        os.rename(path, old)
+    os.rename(temporary, path)
+    sync_folder(path.parent)
+    shutil.rmtree(old, ignore_errors=True)

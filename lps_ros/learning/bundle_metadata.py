@@ -1,0 +1,66 @@
+"""What policy.json says: building it, reading fields from it, bringing old ones up to date."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import Contract
+from lps_ros.contract import ObservationEncoder
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.errors import BundleError
+from lps_ros.learning.lps import LPS
+
+SCHEMA_VERSION = 1
+# From each older version to what turns its content into that of the next one.
+MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+def bundle_metadata(
+        agent: LPS, contract: Contract, normaliser: Normaliser,
+        metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole content of policy.json; `metadata` adds to it what was measured."""
+    encoder = ObservationEncoder(contract)
+    return {
+        'schema_version': SCHEMA_VERSION,
+        'algorithm': {'name': 'lps', 'config': asdict(agent.config)},
+        'contract': {'data_hash': contract.data_hash,
+                     'deployment_hash': contract.deployment_hash, 'text': contract.text},
+        'observations': {'keys': list(encoder.keys), 'names': list(encoder.names)},
+        'actions': {'names': list(ActionCodec(contract).names)},
+        'normalisation': normaliser.to_dict(),
+        'results': {},
+        **metadata}
+
+
+def migrated(
+        content: dict[str, Any], source: str,
+        migrations: Mapping[int, Callable[[dict[str, Any]], dict[str, Any]]] = MIGRATIONS,
+        newest: int = SCHEMA_VERSION) -> dict[str, Any]:
+    """Bring the content to the newest schema version; raises BundleError on a newer one."""
+    version = content.get('schema_version')
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise BundleError(f'{source}: found schema_version {version!r}, expected an integer; '
+                          'the bundle is damaged, copy it again')
+    if version > newest:
+        raise BundleError(f'{source}: found schema version {version}, this software reads up to '
+                          f'{newest}; update lps_ros')
+    while version < newest:
+        if version not in migrations:
+            raise BundleError(f'{source}: found schema version {version}, expected {newest}; '
+                              'export the bundle again')
+        content = migrations[version](content)
+        version += 1
+    return content | {'schema_version': newest}
+
+
+def entry(content: Mapping[str, Any], path: str, kind: type, source: str) -> Any:
+    """Return a nested entry such as 'contract.text'; raises BundleError where it is not there."""
+    value: Any = content
+    for name in path.split('.'):
+        value = value.get(name) if isinstance(value, Mapping) else None
+    if not isinstance(value, kind):
+        raise BundleError(f'{source}: found {value!r:.60} at {path}, expected a {kind.__name__}; '
+                          'the bundle is damaged, copy it again')
+    return value

@@ -1,0 +1,122 @@
+"""Reads the parts of a policy bundle; whatever is wrong becomes one line of BundleError."""
+
+from collections.abc import Mapping
+import json
+from pathlib import Path
+from typing import Any
+
+from lps_ros.contract import Contract
+from lps_ros.contract import ContractError
+from lps_ros.contract import ObservationEncoder
+from lps_ros.contract import parse_contract
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.bundle_metadata import entry
+from lps_ros.learning.bundle_metadata import migrated
+from lps_ros.learning.errors import BundleError
+from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.settings import build
+from lps_ros.learning.settings import names
+from lps_ros.learning.trainer_config import RANGES
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load
+from torch import Tensor
+
+WEIGHTS = 'weights.safetensors'
+METADATA = 'policy.json'
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise BundleError(f'{path}: cannot read ({error.strerror}); give the folder of a policy '
+                          f'bundle, which holds {METADATA} and {WEIGHTS}') from error
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return policy.json of a bundle's folder, brought to the newest schema version."""
+    source = path / METADATA
+    try:
+        content = json.loads(_read(source))
+    except ValueError as error:
+        if isinstance(error, BundleError):
+            raise
+        raise BundleError(f'{source}: is not JSON: {error}; the bundle is damaged, copy it '
+                          'again') from error
+    if not isinstance(content, dict):
+        raise BundleError(f'{source}: found a {type(content).__name__}, expected an object; the '
+                          'bundle is damaged, copy it again')
+    return migrated(content, str(source))
+
+
+def read_contract(content: Mapping[str, Any], source: str) -> Contract:
+    """Return the contract; it must be the one that the weights were made for."""
+    try:
+        contract = parse_contract(entry(content, 'contract.text', str, source), source=source)
+    except ContractError as error:
+        raise BundleError(f'{error}; this is the contract within the bundle') from error
+    known = entry(content, 'contract.data_hash', str, source)
+    if contract.data_hash != known:
+        raise BundleError(f'{source}: its contract has data hash {contract.data_hash}, the '
+                          f'weights were made for {known}; restore the contract text')
+    encoded = list(ObservationEncoder(contract).names)
+    trained = entry(content, 'observations.names', list, source)
+    if encoded != trained:
+        raise BundleError(f'{source}: this software encodes {len(encoded)} observations '
+                          f'{encoded!r:.60}, the weights were made for {len(trained)} '
+                          f'{trained!r:.60}; use the version that made the bundle')
+    return contract
+
+
+def read_normaliser(content: Mapping[str, Any], source: str) -> Normaliser:
+    """Return the normalisation of the observations."""
+    values = {name: entry(content, f'normalisation.{name}', list, source)
+              for name in ('mean', 'std')}
+    size = len(entry(content, 'observations.names', list, source))
+    try:
+        normaliser = Normaliser.from_dict(values)
+        arrays = normaliser.mean, normaliser.std
+        usable = all(a.shape == (size,) and np.isfinite(a).all() for a in arrays)
+    except (TypeError, ValueError):
+        usable = False
+    if not usable or not (normaliser.std > 0).all():
+        raise BundleError(f'{source}: normalisation is not {size} finite numbers each; the '
+                          'bundle is damaged, copy it again')
+    return normaliser
+
+
+def read_config(content: Mapping[str, Any], source: str) -> LPSConfig:
+    """Return the algorithm's configuration; settings that are not known here are ignored."""
+    name = entry(content, 'algorithm.name', str, source)
+    if name != 'lps':
+        raise BundleError(f"{source}: found algorithm '{name}', expected 'lps'; update lps_ros")
+    values = entry(content, 'algorithm.config', dict, source)
+    known = {key: value for key, value in values.items() if key in names(LPSConfig)}
+    try:
+        return build(LPSConfig, known, RANGES, source)
+    except ConfigError as error:
+        raise BundleError(f'{error}; the bundle is damaged, copy it again') from error
+
+
+def read_weights(path: Path, expected: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Read the expected tensors; others in the file are ignored."""
+    try:
+        tensors = load(_read(path))
+    except SafetensorError as error:
+        raise BundleError(f'{path}: is no safetensors file ({error}); the bundle is damaged, '
+                          'copy it again') from error
+    for name, value in expected.items():
+        if name not in tensors:
+            raise BundleError(f'{path}: found no tensor {name}, expected one of shape '
+                              f'{tuple(value.shape)}; the bundle is damaged, copy it again')
+        found = tensors[name]
+        if found.shape != value.shape or found.dtype != value.dtype:
+            raise BundleError(
+                f'{path}: tensor {name} is {found.dtype} {tuple(found.shape)}, expected '
+                f'{value.dtype} {tuple(value.shape)}; use weights and {METADATA} of one bundle')
+        if not found.isfinite().all():
+            raise BundleError(f'{path}: tensor {name} holds a value that is not finite; the '
+                              'bundle is damaged, copy it again')
+    return {name: tensors[name] for name in expected}

@@ -1,0 +1,98 @@
+"""Settings of a training run, from defaults, a preset, a YAML file and overrides."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from dataclasses import dataclass
+from dataclasses import field
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from typing import Literal
+
+from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.settings import build
+from lps_ros.learning.settings import names
+from lps_ros.learning.settings import unknown
+import yaml
+
+_MOST = 1e9
+RANGES = {
+    'steps': (1, _MOST), 'batch_size': (4, 65536), 'seed': (0, 2**32 - 1), 'threads': (0, 256),
+    'log_every': (1, _MOST), 'checkpoint_every': (1, _MOST), 'observation_noise': (0, 10),
+    'horizon': (1, 1000), 'discount': (0, 1), 'decoder_widths': (1, 65536),
+    'critic_widths': (1, 65536), 'latent_actor_widths': (1, 65536), 'critics': (1, 64),
+    'lr': (1e-12, 1), 'alpha': (0, 1e6), 'tau': (0, 1), 'flow_ratio': (0, 1)}
+PRESETS: dict[str, dict[str, Any]] = {
+    # Im et al. 2026, state-based OGBench.
+    'published': {
+        'decoder_widths': (512,) * 4, 'critic_widths': (256,) * 4,
+        'latent_actor_widths': (256,) * 2, 'lr': 3e-4, 'lr_schedule': 'constant',
+        'steps': 1_000_000, 'observation_noise': 0.0},
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainerConfig:
+    """What defines a training run."""
+
+    steps: int = 9000  # updates
+    batch_size: int = 256  # chunks
+    lr_schedule: Literal['cosine', 'constant'] = 'cosine'  # cosine: down to 0 at the last step
+    observation_noise: float = 0.02  # standard deviations of the data
+    use_failures: bool = False  # train on failed episodes too
+    observations: tuple[str, ...] = ()  # contract keys; empty: all but images
+    start_from: str = ''  # policy bundle to fine-tune; empty: random weights
+    seed: int = 0  # of weights, batches, latents and noise
+    device: str = 'cpu'  # or 'cuda', 'cuda:1'
+    threads: int = 1  # of torch on the CPU; 0: leave as it is
+    log_every: int = 50  # updates
+    checkpoint_every: int = 1000  # updates
+    lps: LPSConfig = field(default_factory=LPSConfig)
+
+    @classmethod
+    def from_mapping(
+            cls, values: Mapping[str, Any], source: str = 'settings') -> 'TrainerConfig':
+        """
+        Build from flat settings: fields of this class and of LPSConfig, and `preset`.
+
+        Values may be strings, as a command line gives them. Raises ConfigError.
+        """
+        values = dict(values)
+        preset = values.pop('preset', None)
+        if preset is not None and preset not in PRESETS:
+            raise ConfigError(f'{source}: preset: found {preset!r}, expected one of '
+                              f'{", ".join(PRESETS)}')
+        values = PRESETS.get(preset, {}) | values
+        own = [name for name in names(cls) if name != 'lps']
+        for name in values:
+            if name not in own and name not in names(LPSConfig):
+                raise unknown(name, own + names(LPSConfig), source)
+        algorithm = {name: values.pop(name) for name in names(LPSConfig) if name in values}
+        lps = build(LPSConfig, algorithm, RANGES, source)
+        for name in ('decoder_widths', 'critic_widths', 'latent_actor_widths'):
+            if not getattr(lps, name):
+                raise ConfigError(f'{source}: {name}: found no layer, expected one or more')
+        return replace(build(cls, values, RANGES, source), lps=lps)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, **overrides: Any) -> 'TrainerConfig':
+        """Load a YAML mapping of settings; `overrides` win. Raises ConfigError."""
+        try:
+            values = yaml.safe_load(Path(path).read_text(encoding='utf-8'))
+        except OSError as error:
+            raise ConfigError(f'{path}: cannot read ({error.strerror}); '
+                              'give a YAML file of settings') from error
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            line = ' '.join(str(error).split())
+            raise ConfigError(f'{path}: is not YAML: {line}; correct it') from error
+        if not isinstance(values, dict | None):
+            raise ConfigError(f'{path}: found {type(values).__name__}, expected a mapping of '
+                              "settings, such as 'steps: 9000'")
+        return cls.from_mapping((values or {}) | overrides, str(path))
+
+    def flat(self) -> dict[str, Any]:
+        """Return all settings in one level, ready for JSON."""
+        values = asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value
+                for name, value in (values | values.pop('lps')).items() if name != 'lps'}

@@ -1,0 +1,136 @@
+"""Updates, reports and checkpoints of one training run."""
+
+from collections.abc import Callable
+from math import cos
+from math import pi
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from lps_ros.data.chunks import ChunkSampler
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning import checkpoint
+from lps_ros.learning.errors import TrainingError
+from lps_ros.learning.lps import LPS
+from lps_ros.learning.lps import Transitions
+from lps_ros.learning.meanflow import draw_flow
+from lps_ros.learning.meanflow import FlowDraws
+from lps_ros.learning.meter import Meter
+from lps_ros.learning.meter import not_finite
+from lps_ros.learning.trainer_config import TrainerConfig
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+
+# Settings that a resumed run may change: they do not decide what the weights become.
+_FREE = ('log_every', 'checkpoint_every', 'device', 'threads')
+
+
+class TrainingLoop:
+    """The state of a run and its loop; `identity` tells one run from another."""
+
+    def __init__(
+            self, agent: LPS, sampler: ChunkSampler, normaliser: Normaliser,
+            config: TrainerConfig, run_dir: Path, identity: dict[str, Any]) -> None:
+        self.agent = agent
+        self.step = 0
+        self.trained_s = 0.0
+        self.means: dict[str, float] = {}
+        self._config = config
+        self._path = run_dir / checkpoint.NAME
+        self._tensorboard = run_dir / 'tensorboard'
+        settings = {name: value for name, value in config.flat().items() if name not in _FREE}
+        self._identity = identity | settings
+        self._sampler = sampler
+        self._generator = torch.Generator().manual_seed(config.seed)
+        self._mean = torch.from_numpy(normaliser.mean)
+        self._std = torch.from_numpy(normaliser.std)
+
+    def restore(self) -> None:
+        """Go back to the checkpoint; raises TrainingError where it is of another run."""
+        progress = checkpoint.read_progress(self._path)
+        for name, value in self._identity.items():
+            if progress.run.get(name) != value:
+                raise TrainingError(
+                    f'{self._path}: was made with {name} {progress.run.get(name)!r}, found '
+                    f'{value!r}; resume with the same, or choose another run folder')
+        checkpoint.load_checkpoint(self._path, self.agent, self._generator)
+        self._sampler.state = progress.sampler
+        self.step, self.trained_s = progress.step, progress.trained_s
+
+    def run(self, tell: Callable[[dict[str, Any]], None], stop: Event) -> None:
+        """Train to the last step or until `stop` is set, then write a checkpoint."""
+        config = self._config
+        meter = Meter()
+        with SummaryWriter(self._tensorboard, purge_step=self.step) as writer:
+            while self.step < config.steps and not stop.is_set():
+                meter.add(self._update())
+                self.step += 1
+                saves = self.step % config.checkpoint_every == 0
+                if saves or self.step % config.log_every == 0 or self.step == config.steps:
+                    self._report(meter, writer, tell)
+                if saves:
+                    self._save()
+            if meter.count:
+                self._report(meter, writer, tell)
+        self._save()
+
+    def _update(self) -> dict[str, Tensor]:
+        config, algorithm = self._config, self._config.lps
+        self.agent.optimiser.param_groups[0]['lr'] = self._lr()
+        batch = self._batch()
+        draws = draw_flow(
+            config.batch_size, self.agent.chunk_size, algorithm.flow_ratio, self._generator)
+        device = config.device
+        return self.agent.update(
+            Transitions(*(each.to(device) for each in batch)),
+            FlowDraws(*(each.to(device) for each in draws)))
+
+    def _lr(self) -> float:
+        lr = self._config.lps.lr
+        if self._config.lr_schedule == 'constant':
+            return lr
+        return lr * 0.5 * (1 + cos(pi * self.step / self._config.steps))
+
+    def _batch(self) -> Transitions:
+        batch = self._sampler.sample(self._config.batch_size)
+        return Transitions(
+            observations=self._noisy(batch.observations),
+            actions=torch.from_numpy(batch.actions), rewards=torch.from_numpy(batch.rewards),
+            masks=torch.from_numpy(batch.masks),
+            next_observations=self._noisy(batch.next_observations))
+
+    def _noisy(self, observations: Any) -> Tensor:
+        """Normalise observations (B, S) and add the noise of the augmentation."""
+        normalised = (torch.from_numpy(observations) - self._mean) / self._std
+        if self._config.observation_noise:
+            noise = torch.randn(normalised.shape, generator=self._generator)
+            normalised.add_(noise, alpha=self._config.observation_noise)
+        return normalised
+
+    def _report(
+            self, meter: Meter, writer: SummaryWriter,
+            tell: Callable[[dict[str, Any]], None]) -> None:
+        self.means, rate, elapsed_s = meter.read()
+        self._check(not_finite(self.means))
+        self.trained_s += elapsed_s
+        for name, value in self.means.items():
+            writer.add_scalar(name, value, self.step)
+        writer.add_scalar('training/updates_per_s', rate, self.step)
+        writer.add_scalar('training/lr', self._lr(), self.step)
+        tell({'phase': 'training', 'step': self.step, 'steps': self._config.steps,
+              'updates_per_s': rate, 'remaining_s': (self._config.steps - self.step) / rate,
+              'lr': self._lr(), 'metrics': self.means})
+
+    def _save(self) -> None:
+        finite = all(value.isfinite().all() for value in self.agent.state_dict().values())
+        self._check(None if finite else 'a weight is not finite')
+        checkpoint.save_checkpoint(self._path, self.agent, self._generator, checkpoint.Progress(
+            step=self.step, trained_s=self.trained_s, run=self._identity,
+            sampler=self._sampler.state))
+
+    def _check(self, fault: str | None) -> None:
+        if fault:
+            kept = f'{self._path} is still good' if self._path.exists() else 'nothing was saved'
+            raise TrainingError(f'training diverged by update {self.step}: {fault}; {kept}; lower '
+                                'the learning rate or look for outliers in the data')

@@ -1,0 +1,55 @@
+import argparse
+from pathlib import Path
+
+from contract_texts import edited
+from contract_texts import EVERY_TYPE
+from lps_ros.cli import contract as command
+from lps_ros.contract import ContractError
+from lps_ros.contract import load_contract
+import pytest
+
+SHIPPED = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
+
+
+@pytest.fixture
+def lps():
+    parser = argparse.ArgumentParser(prog='lps')
+    command.add_parser(parser.add_subparsers())
+
+    def run(*arguments):
+        parsed = parser.parse_args(arguments)
+        return parsed.func(parsed)
+
+    return run
+
+
+def test_check_shows_streams_and_hashes(lps, capsys):
+    assert lps('contract', 'check', str(SHIPPED)) == 0
+    shown = capsys.readouterr().out
+    contract = load_contract(SHIPPED)
+    for part in ('ur5e_cube', '20 Hz', '32 numbers, 1 image(s)', 'servo_node/delta_twist_cmds',
+                 'position and yaw in base_link', '64x64 rgb8', 'cube in tool', '0..0.085',
+                 contract.data_hash, contract.deployment_hash):
+        assert part in shown
+
+
+def test_check_shows_every_type(lps, capsys, tmp_path):
+    path = tmp_path / 'every.yaml'
+    path.write_text(EVERY_TYPE)
+    assert lps('contract', 'check', str(path)) == 0
+    assert 'WrenchStamped' in capsys.readouterr().out
+
+
+def test_check_raises_the_line_of_a_fault(lps, tmp_path):
+    path = tmp_path / 'faulty.yaml'
+    path.write_text(edited(('rate_hz', 0)))
+    with pytest.raises(ContractError, match='rate_hz: found 0, expected'):
+        lps('contract', 'check', str(path))
+
+
+@pytest.mark.parametrize('arguments', [['contract', '--help'], ['contract', 'check', '--help']])
+def test_help_has_an_example(lps, capsys, arguments):
+    with pytest.raises(SystemExit) as exit_status:
+        lps(*arguments)
+    assert exit_status.value.code == 0
+    assert 'lps contract check config/ur5e_cube.yaml' in capsys.readouterr().out

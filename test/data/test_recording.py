@@ -1,0 +1,93 @@
+from data_samples import contract
+from data_samples import joints
+from data_samples import marked
+from data_samples import motion
+from data_samples import MS
+from data_samples import PERIOD_NS
+from data_samples import record
+from lps_ros.data import BagError
+from lps_ros.data.convert import convert_bag
+from lps_ros.data.episode import Episode
+from lps_ros.data.recording import Recording
+import pytest
+from rosbags.highlevel import AnyReader
+import yaml
+
+
+def files(dataset):
+    return sorted(str(path.relative_to(dataset)) for path in dataset.rglob('*') if path.is_file())
+
+
+def test_saving_leaves_the_episode_alone(tmp_path):
+    path = record(tmp_path, marked(10))
+    assert files(tmp_path) == ['success/episode_20260304T050607Z_0.hdf5']
+    assert path == tmp_path / files(tmp_path)[0]
+
+
+def test_discarding_leaves_nothing(tmp_path):
+    recording = Recording.begin(tmp_path, contract())
+    recording.write(*joints(0, 0.0))
+    assert recording.path.exists()
+    recording.discard()
+    assert files(tmp_path) == []
+
+
+def test_two_episodes_of_one_second_have_different_names(tmp_path):
+    first = record(tmp_path, marked(10))
+    second = record(tmp_path, marked(11))
+    assert [first.name[-7:], second.name[-7:]] == ['_0.hdf5', '_1.hdf5']
+
+
+def test_a_kept_bag_is_a_rosbag2_and_gives_the_same_episode(tmp_path):
+    path = record(tmp_path, marked(10), keep_bag=True)
+    bag, = (tmp_path / 'bags').iterdir()
+    assert not list((tmp_path / '.partial').iterdir())
+    with AnyReader([bag]) as reader:
+        counts = {name: topic.msgcount for name, topic in reader.topics.items()}
+        assert counts['/joint_states'] == counts['/servo/twist'] == 10
+        assert reader.message_count == sum(1 for _ in reader.messages())
+    metadata = yaml.safe_load((bag / 'metadata.yaml').read_text(encoding='utf-8'))
+    information = metadata['rosbag2_bagfile_information']
+    assert information['starting_time']['nanoseconds_since_epoch'] == 0
+    assert information['duration']['nanoseconds'] == 9 * PERIOD_NS + 20 * MS
+    again, = convert_bag(bag, None, tmp_path / 'again')
+    assert again.read_bytes() == path.read_bytes()
+
+
+def test_lost_messages_are_counted_from_the_sequence_numbers(tmp_path):
+    # Two joint states are lost; the twist has two publishers; the gripper's tells no numbers.
+    numbers = {'joint_states': iter([1, 2, 3, 4, 7, 8, 9, 10, 11, 12]),
+               'tool_pose': iter(range(5, 15)),
+               'servo/twist': iter([1, 2, 3, 2, 4, 3, 5, 4, 6, 5]),
+               'gripper/command': iter([0] * 10)}
+    recording = Recording.begin(tmp_path, contract())
+    recording.event('start', MS)
+    for topic, kind, cdr, received_ns in motion(10):
+        recording.write(topic, kind, cdr, received_ns, sequence=next(numbers[topic]))
+    recording.event('success', 10 * PERIOD_NS)
+    with Episode.open(recording.save()) as episode:
+        drops = {key: episode.statistics(key)['drops'] for key in episode.keys}
+    assert drops == {'joints': 2, 'tool': 0, 'twist': -1, 'grip': -1}
+
+
+def test_saving_without_a_mark_keeps_the_log(tmp_path):
+    recording = Recording.begin(tmp_path, contract())
+    for message in marked(10)[:-1]:
+        if 'lps_ros' in message.topic:
+            recording.event('start', message.received_ns)
+        else:
+            recording.write(*message)
+    with pytest.raises(BagError, match='outcome was not marked'):
+        recording.save()
+    assert recording.path.exists()
+    assert files(tmp_path) == [str(recording.path.relative_to(tmp_path))]
+
+
+def test_a_failed_save_keeps_the_log(tmp_path):
+    recording = Recording.begin(tmp_path, contract())
+    recording.write(*joints(0, 0.0))
+    recording.event('start', 0)
+    recording.event('success', PERIOD_NS)
+    with pytest.raises(BagError, match="no topic 'tool_pose'"):
+        recording.save()
+    assert files(tmp_path) == [str(recording.path.relative_to(tmp_path))]

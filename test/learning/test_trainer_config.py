@@ -1,0 +1,73 @@
+"""Settings: defaults, presets, YAML, overrides, and errors that show the bad value."""
+
+from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.trainer_config import TrainerConfig
+import pytest
+
+
+def test_defaults():
+    config = TrainerConfig()
+    assert config == TrainerConfig.from_mapping({})
+    assert (config.lps.decoder_widths, config.lps.critic_widths) == ((256,) * 4, (256,) * 3)
+    assert (config.lps.horizon, config.batch_size, config.use_failures) == (5, 256, False)
+
+
+def test_published_preset_and_what_overrides_it():
+    config = TrainerConfig.from_mapping({'preset': 'published', 'steps': 7})
+    assert config.lps.decoder_widths == (512,) * 4
+    assert (config.lps.lr, config.lr_schedule, config.steps) == (3e-4, 'constant', 7)
+
+
+def test_yaml_and_overrides(tmp_path):
+    path = tmp_path / 'settings.yaml'
+    path.write_text('lr: 1e-4\nsteps: 100\ndecoder_widths: [8, 16]\nobservations: [tool]\n')
+    config = TrainerConfig.from_yaml(path, steps='200', use_failures='true', critic_widths='4,4')
+    assert config.lps.lr == 1e-4
+    assert config.steps == 200
+    assert config.use_failures is True
+    assert config.lps.decoder_widths == (8, 16)
+    assert config.lps.critic_widths == (4, 4)
+    assert config.observations == ('tool',)
+
+
+def test_flat_settings_build_the_same_config():
+    config = TrainerConfig.from_mapping({'preset': 'published', 'horizon': 3, 'device': 'cpu'})
+    assert TrainerConfig.from_mapping(config.flat()) == config
+
+
+@pytest.mark.parametrize(('values', 'line'), [
+    ({'steps': 0}, 'settings: steps: found 0, expected an integer from 1 to'),
+    ({'steps': 2.5}, 'steps: found 2.5, expected an integer'),
+    ({'steps': True}, 'steps: found True, expected an integer'),
+    ({'steps': 'many'}, "steps: found 'many', expected an integer"),
+    ({'lr': float('nan')}, 'lr: found nan, expected a number from'),
+    ({'discount': '1.5'}, "discount: found '1.5', expected a number from 0 to 1"),
+    ({'flow_method': 'ddpm'}, "flow_method: found 'ddpm', expected one of jit_mf, mfql, mf"),
+    ({'use_failures': 'perhaps'}, "use_failures: found 'perhaps', expected one of True, False"),
+    ({'use_failures': 1}, 'use_failures: found 1, expected one of True, False'),
+    ({'decoder_widths': [64, -1]}, 'decoder_widths: found -1, expected an integer from 1'),
+    ({'critic_widths': []}, 'critic_widths: found no layer'),
+    ({'critic_widths': 64}, 'critic_widths: found 64, expected a list'),
+    ({'preset': 'fast'}, "preset: found 'fast', expected one of published"),
+    ({'batchsize': 3}, "found no setting 'batchsize'; did you mean 'batch_size'")])
+def test_errors(values, line):
+    with pytest.raises(ConfigError, match=line) as error:
+        TrainerConfig.from_mapping(values)
+    assert '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize(('text', 'line'), [
+    ('- steps', 'found list, expected a mapping'), ('steps: [', 'is not YAML'),
+    ('steps: -1', 'steps: found -1')])
+def test_errors_name_the_file(tmp_path, text, line):
+    path = tmp_path / 'settings.yaml'
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=line) as error:
+        TrainerConfig.from_yaml(path)
+    assert str(error.value).startswith(str(path))
+    assert '\n' not in str(error.value)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match='cannot read'):
+        TrainerConfig.from_yaml(tmp_path / 'none.yaml')

@@ -1,0 +1,105 @@
+"""The operator node in its own process, driving a simulated robot in another."""
+
+import json
+import os
+import signal
+
+from lps_ros.cli.processes import NodeProcesses
+from lps_ros.sim.operator import CLEAN
+from lps_ros.sim.operator import ClumsyOperator
+from lps_ros.sim.robot import SimulatedRobot
+import pytest
+from robot_pilot import Pilot
+from std_srvs.srv import Trigger
+
+OPERATOR = {'use_sim_time': True, 'clean': True, 'first_seed': 3}
+
+
+class Lab:
+    """A simulated robot, and the test in the part of audience and recorder."""
+
+    def __init__(self, nodes, audience):
+        self.nodes = nodes
+        self.audience = audience
+        self.calls = []
+        self._services = [
+            audience.node.create_service(
+                Trigger, f'recorder/{name}',
+                lambda request, response, name=name: self._answer(name, response))
+            for name in ('start', 'save_success', 'save_failure')]
+
+    def run_operator(self, **parameters):
+        """Run an operator to its end; return its exit status and output."""
+        self.calls.clear()
+        self.nodes.start('operator', {**OPERATOR, **parameters})
+        while (status := self.nodes.wait('operator', 0.0)) is None:
+            self.audience.spin_once()
+        self.nodes.stop('operator')
+        return status, self.nodes.log('operator').read_text()
+
+    def _answer(self, name, response):
+        self.calls.append((name, self.audience.status['step'], self.audience.status['done']))
+        response.success = True
+        return response
+
+
+@pytest.fixture(scope='module')
+def lab(ros_module_domain, tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(ros_module_domain))
+        with NodeProcesses(tmp_path_factory.mktemp('logs')) as nodes:
+            nodes.start('simulated_robot', {'episode_steps': 90})
+            with Pilot(ros_module_domain) as audience:
+                audience.connect()
+                yield Lab(nodes, audience)
+
+
+def test_places_the_cube_as_without_ros_and_marks_the_episode(lab, tmp_path):
+    log = tmp_path / 'operator.jsonl'
+    status, output = lab.run_operator(record=True, log_file=str(log))
+    assert status == 0, output
+    robot, operator = SimulatedRobot(), ClumsyOperator(CLEAN)
+    robot.reset(1, 3)
+    operator.reset(3)
+    while not robot.progress.done:
+        robot.command(*operator.act(robot.state()))
+        robot.advance(25)
+    expected = robot.progress
+    assert expected.placed
+    assert lab.audience.status['placed_step'] == expected.placed_step
+    assert [json.loads(line) for line in log.read_text().splitlines()] == [lab.audience.status]
+    assert lab.calls == [('start', 0, False), ('save_success', expected.step, True)]
+    assert lab.audience.flags[-2:] == [('success', True), ('placed', True)]
+    assert 'placed 1 (100 %)' in output
+
+
+def test_marks_an_episode_that_ran_out_of_time_as_a_failure(lab):
+    status, output = lab.run_operator(record=True, clean=False, gain=0.05, first_seed=0)
+    assert status == 0, output
+    assert lab.calls == [('start', 0, False), ('save_failure', 90, True)]
+    assert not lab.audience.status['placed']
+    assert 'placed 0 (0 %)' in output
+
+
+def test_names_the_service_that_is_missing(lab):
+    status, output = lab.run_operator(robot='nobody', timeout_s=0.5)
+    assert (status, output) == (1, 'error: waited 0.5 s: service nobody/set_parameters is not '
+                                'there; is its node running?\n')
+
+
+@pytest.mark.parametrize(('parameters', 'complaint'), [
+    ({'use_sim_time': False}, 'lock_step needs simulated time; set use_sim_time to true'),
+    ({'log_file': '/nowhere/log'}, "cannot write log_file '/nowhere/log'")])
+def test_refuses_parameters_with_one_line(lab, parameters, complaint):
+    status, output = lab.run_operator(**parameters)
+    assert status == 1
+    assert len(output.splitlines()) == 1 and complaint in output
+
+
+def test_lets_go_and_ends_with_status_zero_on_sigterm(lab):
+    lab.nodes.start('operator', {**OPERATOR, 'clean': False, 'episodes': 100})
+    lab.audience.until(
+        lambda: not lab.audience.status['done'] and lab.audience.status['step'] > 5)
+    os.kill(lab.nodes.pid('operator'), signal.SIGTERM)
+    assert lab.nodes.wait('operator', 20.0) == 0
+    assert 'Traceback' not in lab.nodes.log('operator').read_text()

@@ -1,0 +1,229 @@
+"""The simulated robot node in its own process, on real rclpy, driven by the test's pilot."""
+
+import os
+import signal
+
+from lps_ros.cli.processes import NodeProcesses
+from lps_ros.sim.robot import FULL_TWIST
+from lps_ros.sim.robot import OPEN_M
+from lps_ros.sim.robot import SimulatedRobot
+import numpy as np
+import pytest
+from robot_pilot import PERIOD_NS
+from robot_pilot import Pilot
+from robot_pilot import reading
+from robot_pilot import tool
+
+STOPPED_M_S = 0.005
+
+
+def start(domain, tmp_path_factory, **parameters):
+    """Yield (pilot, nodes) with a simulated robot in a process of its own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(domain))
+        with NodeProcesses(tmp_path_factory.mktemp('logs')) as nodes:
+            nodes.start('simulated_robot', parameters)
+            with Pilot(domain) as pilot:
+                pilot.connect()
+                yield pilot, nodes
+
+
+@pytest.fixture(scope='module')
+def lock_step(ros_module_domain, tmp_path_factory):
+    yield from start(ros_module_domain, tmp_path_factory, mode='lock_step', camera=True,
+                     camera_width=48, camera_height=32)
+
+
+@pytest.fixture(scope='module')
+def free(ros_module_domain, tmp_path_factory):
+    # The next domain would be another module's.
+    yield from start(ros_module_domain + 60, tmp_path_factory, mode='free',
+                     real_time_factor=2.0, episode_steps=0)
+
+
+def commands(count):
+    """Yield count commands: twists with some holds, and gripper openings."""
+    rng = np.random.default_rng(0)
+    for k in range(count):
+        twist = np.zeros(4) if k % 7 == 3 else rng.uniform(-1, 1, 4) * FULL_TWIST
+        yield twist, rng.uniform(0, OPEN_M)
+
+
+def drive(pilot, count):
+    """Send a command at each of count ticks; return the readings before each and at the end."""
+    tick = pilot.at_tick(pilot.tick)
+    readings = [reading(pilot, tick * PERIOD_NS)]
+    for twist, opening_m in commands(count):
+        pilot.send_twist(twist)
+        pilot.send_opening(opening_m)
+        tick = pilot.at_tick(tick + 1)
+        readings.append(reading(pilot, tick * PERIOD_NS))
+    return readings
+
+
+def expected_readings(count, *, task, seed):
+    """Return what `drive` should return, without ROS."""
+    robot = SimulatedRobot()
+    robot.reset(task, seed)
+    readings = []
+    for twist, opening_m in [*commands(count), (np.zeros(4), OPEN_M)]:
+        state = robot.state()
+        readings.append(np.concatenate([
+            state.joint_positions, [state.gripper_opening_m], state.joint_velocities,
+            [state.gripper_velocity_m_s], state.joint_efforts, [state.gripper_force_n],
+            *(part for pose in (state.tool, state.cube, state.goal)
+              for part in (pose.position, pose.quaternion))]).tolist())
+        robot.command(twist, opening_m)
+        robot.advance(25)
+    return readings
+
+
+def speed(pilot, time_ns):
+    """Return the tool's speed over the 10 ms before a time, in m/s."""
+    return 100 * np.linalg.norm(np.subtract(
+        tool(pilot, time_ns), tool(pilot, time_ns - PERIOD_NS // 5)))
+
+
+def test_lock_step_gives_what_the_robot_gives_without_ros(lock_step):
+    pilot, _ = lock_step
+    expected = expected_readings(25, task=2, seed=5)
+    pilot.reset(task=2, seed=5)
+    assert drive(pilot, 25) == expected
+    assert pilot.status['step'] == 25 and pilot.status['seed'] == 5
+    # Again, after another history.
+    pilot.reset(task=2, seed=5)
+    assert drive(pilot, 25) == expected
+
+
+def test_the_lock_step_clock_waits_shows_each_tick_and_never_goes_back(lock_step):
+    pilot, _ = lock_step
+    pilot.reset(task=1, seed=0)
+    drive(pilot, 3)
+    tick, readings = pilot.tick, len(pilot.clock)
+    # Repeated for late joiners, and waiting.
+    pilot.until(lambda: len(pilot.clock) >= readings + 3)
+    assert set(pilot.clock[readings:]) == {tick * PERIOD_NS + 1_000_000}
+    pilot.reset(task=1, seed=0)
+    assert pilot.tick == tick + 1
+    assert pilot.clock == sorted(pilot.clock) and pilot.clock[0] > 0
+
+
+def test_a_late_joiner_hears_the_tick_that_is_waited_for(lock_step, ros_module_domain):
+    pilot, _ = lock_step
+    with Pilot(ros_module_domain) as late:
+        late.connect()
+        assert late.at_tick(pilot.tick) == late.tick
+
+
+def test_the_camera_shows_every_tick(lock_step):
+    pilot, _ = lock_step
+    pilot.reset(task=1, seed=0)
+    drive(pilot, 2)
+    time_ns = pilot.tick * PERIOD_NS
+    pilot.until(lambda: time_ns in pilot.heard['image'] and time_ns in pilot.heard['info'])
+    assert time_ns - PERIOD_NS in pilot.heard['image']
+    image, info = pilot.heard['image'][time_ns], pilot.heard['info'][time_ns]
+    assert (image.width, image.height, image.encoding) == (48, 32, 'rgb8')
+    pixels = np.frombuffer(image.data, np.uint8).reshape(32, 48, 3)
+    assert len(np.unique(pixels)) > 50
+    assert (info.width, info.height) == (48, 32) and info.k[0] > 0
+    assert info.header.frame_id == image.header.frame_id
+
+
+@pytest.mark.parametrize(('send', 'complaint'), [
+    (lambda pilot: pilot.send_twist(np.ones(4), frame='tool0'), "frame_id 'tool0'"),
+    (lambda pilot: pilot.send_twist([np.nan, 0, 0, 0]), 'expected finite numbers'),
+    (lambda pilot: pilot.send_twist(np.ones(4), stamp=pilot.tick * PERIOD_NS),
+     'expected later than the tick'),
+    (lambda pilot: pilot.send_opening(0.0, 0.0), 'has 2 values'),
+    (lambda pilot: pilot.send_opening(np.inf), 'finite opening')])
+def test_a_command_that_does_not_fit_is_refused_and_told(lock_step, send, complaint):
+    pilot, _ = lock_step
+    pilot.complaints.clear()
+    tick = pilot.tick
+    send(pilot)
+    pilot.until(lambda: any(complaint in text for text in pilot.complaints))
+    assert pilot.tick == tick
+
+
+def test_a_lock_step_robot_ends_with_status_zero_on_sigterm(lock_step):
+    _, nodes = lock_step
+    os.kill(nodes.pid('simulated_robot'), signal.SIGTERM)
+    assert nodes.wait('simulated_robot', 10.0) == 0
+    assert 'Traceback' not in nodes.log('simulated_robot').read_text()
+
+
+def test_the_free_clock_never_goes_back(free):
+    pilot, _ = free
+    for seed in (1, 2):
+        pilot.reset(task=1, seed=seed)
+        pilot.at_tick(pilot.tick + 4)
+    assert pilot.clock == sorted(pilot.clock) and pilot.clock[0] > 0
+
+
+def push(pilot, ticks):
+    """Send a sideways twist at each of some ticks."""
+    tick = pilot.tick
+    for k in range(ticks):
+        pilot.at_tick(tick + k)
+        pilot.send_twist([0.0, -0.5, 0.0, 0.0])
+
+
+def test_a_command_that_stops_coming_freezes_the_arm(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    start_ns = pilot.at_tick(pilot.tick) * PERIOD_NS
+    push(pilot, 10)
+    moved_ns = max(pilot.heard['tool'])
+    assert np.subtract(tool(pilot, moved_ns), tool(pilot, start_ns))[1] < -0.03
+    # At most the timeout and the way to the targets later.
+    still_ns = pilot.at_tick(pilot.tick + 16) * PERIOD_NS
+    later_ns = pilot.at_tick(pilot.tick + 20) * PERIOD_NS
+    assert speed(pilot, still_ns) < STOPPED_M_S
+    drift = np.subtract(tool(pilot, later_ns), tool(pilot, still_ns))
+    assert np.linalg.norm(drift) < 0.001
+
+
+def test_a_zero_twist_stops_and_holds_for_five_seconds(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    push(pilot, 8)
+    pilot.send_twist(np.zeros(4))
+    held_ns = pilot.at_tick(pilot.tick + 4) * PERIOD_NS
+    assert speed(pilot, held_ns) < STOPPED_M_S
+    while pilot.clock[-1] < held_ns + 5_000_000_000:
+        pilot.send_twist(np.zeros(4))
+        pilot.at_tick(pilot.tick + 1)
+    drift = [np.linalg.norm(np.subtract(tool(pilot, time_ns), tool(pilot, held_ns)))
+             for time_ns in pilot.heard['tool'] if time_ns >= held_ns]
+    assert max(drift) < 0.005
+
+
+def test_an_old_twist_does_not_move_a_free_robot(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    pilot.complaints.clear()
+    start_ns = pilot.at_tick(pilot.tick) * PERIOD_NS
+    pilot.send_twist([0.0, -1.0, 0.0, 0.0], stamp=pilot.clock[-1] - 500_000_000)
+    pilot.until(lambda: any('ms old' in text for text in pilot.complaints))
+    now_ns = max(pilot.heard['tool'])
+    assert np.allclose(tool(pilot, now_ns), tool(pilot, start_ns), atol=1e-4)
+
+
+def test_a_free_robot_ends_with_status_zero_on_sigint(free):
+    _, nodes = free
+    assert nodes.stop('simulated_robot') == 0
+    assert 'Traceback' not in nodes.log('simulated_robot').read_text()
+
+
+@pytest.mark.parametrize(('environment', 'parameters', 'complaint'), [
+    ('disabled', {'camera': True}, 'libegl1 libegl-mesa0 libgl1-mesa-dri'),
+    ('egl', {'task': 6}, 'Parameter task out of range')])
+def test_refuses_to_start_with_one_line(
+        ros_domain, monkeypatch, tmp_path, environment, parameters, complaint):
+    monkeypatch.setenv('MUJOCO_GL', environment)
+    with NodeProcesses(tmp_path) as nodes:
+        nodes.start('simulated_robot', parameters)
+        assert nodes.wait('simulated_robot', 40.0) == 1
+        lines = nodes.log('simulated_robot').read_text().splitlines()
+    assert len(lines) == 1 and complaint in lines[0]
