@@ -2,22 +2,20 @@
 
 import ast
 from configparser import ConfigParser
-import os
-from pathlib import Path
 import re
 import signal
-import subprocess
-import sys
 import time
 from xml.etree import ElementTree
 
+from installed_package import build
+from installed_package import ROOT
+from installed_package import start_installed
 import lps_ros
 from lps_ros.nodes.qos import LATCHED
 import pytest
 import rclpy
 from std_msgs.msg import String
 
-ROOT = Path(lps_ros.__file__).resolve().parents[1]
 SCRIPTS = {'lps', 'operator', 'policy', 'realsense', 'recorder', 'simulated_robot', 'trainer'}
 WAIT_S = 30.0
 
@@ -58,24 +56,8 @@ def test_the_constraints_pin_versions_and_name_no_host_or_path():
 
 @pytest.fixture(scope='module')
 def installed(tmp_path_factory):
-    """Build the package with colcon; return the folder that holds `install`."""
-    folder = tmp_path_factory.mktemp('colcon')
-    built = subprocess.run(
-        [Path(sys.executable).parent / 'colcon', '--log-base', 'log', 'build',
-         '--paths', ROOT, '--build-base', 'build', '--install-base', 'install'],
-        cwd=folder, capture_output=True, text=True, timeout=120)
-    assert built.returncode == 0, built.stderr
-    return folder / 'install'
-
-
-def run_installed(installed, command):
-    """Start a shell command with the installed package's environment."""
-    environment = {name: value for name, value in os.environ.items()
-                   if name not in ('PYTHONPATH', 'AMENT_PREFIX_PATH')}
-    environment['PATH'] = f'{Path(sys.executable).parent}:{environment["PATH"]}'
-    return subprocess.Popen(
-        ['sh', '-c', f'. {installed}/local_setup.sh && exec {command}'], cwd=installed,
-        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    """Return the install folder of a colcon build."""
+    return build(tmp_path_factory.mktemp('colcon'))
 
 
 def test_colcon_installs_what_ros_looks_for(installed):
@@ -104,11 +86,11 @@ def test_every_script_has_its_function(installed):
 
 
 def test_the_installed_command_reads_the_installed_contract(installed):
-    process = run_installed(
+    process = start_installed(
         installed, 'lps_ros/lib/lps_ros/lps contract check '
                    'lps_ros/share/lps_ros/config/ur5e_cube.yaml')
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
     assert 'ur5e_cube' in output
 
 
@@ -117,7 +99,7 @@ def test_an_installed_node_starts_and_ends_with_status_0(installed, ros_domain, 
     listener = rclpy.create_node('listener')
     statuses = []
     listener.create_subscription(String, 'recorder/status', statuses.append, LATCHED)
-    process = run_installed(
+    process = start_installed(
         installed, f'lps_ros/lib/lps_ros/recorder --ros-args -p dataset:={tmp_path} '
                    '-p contract:=lps_ros/share/lps_ros/config/ur5e_cube.yaml')
     try:
@@ -125,11 +107,11 @@ def test_an_installed_node_starts_and_ends_with_status_0(installed, ros_domain, 
         while not statuses and process.poll() is None and time.monotonic() < end_s:
             rclpy.spin_once(listener, timeout_sec=0.1)
         process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=WAIT_S)
+        output, _ = process.communicate(timeout=WAIT_S)
     finally:
         process.kill()
         listener.destroy_node()
         rclpy.try_shutdown()
-    assert statuses, errors
+    assert statuses, output
     assert process.returncode == 0
-    assert 'Traceback' not in errors
+    assert 'Traceback' not in output

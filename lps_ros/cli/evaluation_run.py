@@ -5,6 +5,7 @@ import contextlib
 from dataclasses import dataclass
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.contract import Contract
@@ -13,8 +14,13 @@ from lps_ros.evaluation.comparison import EpisodeResult
 from lps_ros.evaluation.comparison import LiveTable
 import numpy as np
 
+if TYPE_CHECKING:
+    from lps_ros.nodes.episode_runner import EpisodeRunner
+
 # Pictures of an episode in the report.
 _PICTURES = 6
+# Not part of the demo's recordings: rendering costs more than all the rest.
+_CAMERA = 'front'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,11 @@ class EvaluationSettings:
         """Return the seeds that every arm runs."""
         return range(self.first_seed, self.first_seed + self.episodes)
 
+    def policy(self, arm: str) -> dict[str, bool | int | float | str]:
+        """Return the parameters of the policy node for an arm."""
+        return {'mode': arm, 'candidates': self.candidates if arm == 'steered' else 1,
+                'replan_every': self.replan_every}
+
     @property
     def robot(self) -> dict[str, bool | int | float | str]:
         """Return the parameters of the simulated robot."""
@@ -72,44 +83,65 @@ def evaluate(settings: EvaluationSettings) -> Evaluation:
     """
     table = LiveTable(settings.episodes, rate_hz=settings.contract.rate_hz,
                       full_steps=settings.contract.task.max_ticks)
-    pictures = {}
-    for arm in settings.arms:
-        if arm == 'operator':
-            for result in _operator_results(settings):
-                table.add(arm, result)
-        else:
-            for result, frames in _policy_results(settings, arm):
-                table.add(arm, result)
-                if frames:
-                    pictures[arm] = frames
-    return Evaluation(results=table.arms, figures=table.summary(), pictures=pictures)
+    policy_arms = tuple(arm for arm in settings.arms if arm != 'operator')
+    if 'operator' in settings.arms:
+        for result in _operator_results(settings):
+            table.add('operator', result)
+    if policy_arms:
+        for arm, result in _policy_results(settings, policy_arms):
+            table.add(arm, result)
+    figures = table.summary()
+    pictures = _pictures(settings, policy_arms) if settings.pictures else {}
+    return Evaluation(results=table.arms, figures=figures, pictures=pictures)
 
 
 def _policy_results(
         settings: EvaluationSettings,
-        arm: str) -> Iterator[tuple[EpisodeResult, list[np.ndarray]]]:
-    from lps_ros.nodes.episode_runner import EpisodeRunner
-    with NodeProcesses(settings.output / 'logs' / arm) as nodes, _ros():
-        nodes.start('simulated_robot', settings.robot)
+        arms: tuple[str, ...]) -> Iterator[tuple[str, EpisodeResult]]:
+    with NodeProcesses(settings.output / 'logs') as nodes, _runner(settings, nodes) as runner:
         if settings.record:
             nodes.start('recorder', {
                 'contract': str(settings.contract_file), 'use_sim_time': True,
-                'dataset': str(settings.output / 'recordings' / arm), 'leave_out': 'front'})
-        nodes.start('policy', {
-            'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
-            'use_sim_time': True, 'lock_step': not settings.free, 'mode': arm,
-            'candidates': settings.candidates if arm == 'steered' else 1,
-            'replan_every': settings.replan_every})
-        runner = EpisodeRunner(rate_hz=settings.contract.rate_hz, record=settings.record,
-                               alarm=nodes.dead)
-        try:
-            runner.configure()
+                'leave_out': _CAMERA})
+        for arm in arms:
+            recordings = settings.output / 'recordings' / arm if settings.record else None
             for seed in settings.seeds:
-                wanted = settings.pictures and seed == settings.first_seed
-                result, frames = runner.run(task=settings.task, seed=seed, frames=wanted)
-                yield result, _spread(frames)
-        finally:
-            runner.close()
+                result, _ = runner.run(
+                    task=settings.task, seed=seed, dataset=recordings, **settings.policy(arm))
+                yield arm, result
+
+
+def _pictures(
+        settings: EvaluationSettings, arms: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
+    """Repeat the first seed with the camera on; nothing where this machine cannot render."""
+    pictures = {}
+    camera = {'camera': True, 'camera_width': 320, 'camera_height': 240}
+    try:
+        with NodeProcesses(settings.output / 'logs' / 'pictures') as nodes, \
+                _runner(settings, nodes, **camera) as runner:
+            for arm in arms:
+                _, frames = runner.run(
+                    task=settings.task, seed=settings.first_seed, **settings.policy(arm))
+                chosen = np.linspace(0, len(frames) - 1, _PICTURES).round().astype(int)
+                pictures[arm] = [frames[i] for i in chosen]
+    except UserError as error:
+        print(f'no pictures: {error}')
+    return pictures
+
+
+@contextlib.contextmanager
+def _runner(
+        settings: EvaluationSettings, nodes: NodeProcesses,
+        **robot: bool | int) -> 'Iterator[EpisodeRunner]':
+    """Start robot and policy, and give what runs episodes with them."""
+    from lps_ros.nodes.episode_runner import episode_runner
+    nodes.start('simulated_robot', {**settings.robot, **robot})
+    nodes.start('policy', {
+        'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
+        'use_sim_time': True, 'lock_step': not settings.free})
+    with episode_runner(rate_hz=settings.contract.rate_hz, alarm=nodes.dead) as runner:
+        runner.configure()
+        yield runner
 
 
 def _operator_results(settings: EvaluationSettings) -> Iterator[EpisodeResult]:
@@ -144,21 +176,3 @@ def follow_operator(nodes: NodeProcesses, log: Path, episodes: int) -> Iterator[
         count = len(lines)
         if reason := nodes.dead():
             raise UserError(reason)
-
-
-def _spread(frames: list[np.ndarray]) -> list[np.ndarray]:
-    if not frames:
-        return []
-    return [frames[i] for i in np.linspace(0, len(frames) - 1, _PICTURES).round().astype(int)]
-
-
-@contextlib.contextmanager
-def _ros() -> Iterator[None]:
-    import rclpy
-    from rclpy.signals import SignalHandlerOptions
-    # Ctrl-C must stay Python's own, so that the nodes are ended in order.
-    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    try:
-        yield
-    finally:
-        rclpy.try_shutdown()

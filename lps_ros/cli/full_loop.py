@@ -5,6 +5,7 @@ import time
 
 from lps_ros.cli.evaluation_run import follow_operator
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.data.dataset import Dataset
 from lps_ros.errors import UserError
 from tqdm import tqdm
 
@@ -14,33 +15,36 @@ FIRST_DEMONSTRATION_SEED = 0
 
 def record_demonstrations(
         *, contract_file: Path, dataset: Path, episodes: int, task: int, max_ticks: int,
-        logs: Path) -> None:
+        logs: Path, clean: bool = False) -> None:
     """
     Let the scripted operator demonstrate while the recorder records, in lock-step.
 
-    :param dataset: folder that the episodes are added to; must not hold any yet
-    :raises UserError: where a node has died, or the dataset is not empty
+    :param dataset: folder that is filled up to so many episodes; seeds count on
+    :param clean: a skilful operator instead of the clumsy one
+    :raises UserError: where a node has died
     """
-    if any(dataset.glob('*/*.hdf5')):
-        raise UserError(f'{dataset} holds episodes already; remove it or give another --output')
-    robot = {'mode': 'lock_step', 'task': task, 'seed': FIRST_DEMONSTRATION_SEED,
-             'episode_steps': max_ticks}
+    recorded = len(Dataset(dataset).episodes()) if dataset.exists() else 0
+    if recorded >= episodes:
+        print(f'{dataset} holds {recorded} episodes already')
+        return
+    first_seed = FIRST_DEMONSTRATION_SEED + recorded
+    robot = {'mode': 'lock_step', 'task': task, 'seed': first_seed, 'episode_steps': max_ticks}
     recorder = {'contract': str(contract_file), 'dataset': str(dataset), 'leave_out': 'front',
                 'operator': 'scripted', 'source': 'teleop', 'use_sim_time': True}
     log = logs / 'operator.jsonl'
-    operator = {'episodes': episodes, 'first_seed': FIRST_DEMONSTRATION_SEED, 'task': task,
-                'record': True, 'lock_step': True, 'use_sim_time': True, 'log_file': str(log)}
+    operator = {'episodes': episodes - recorded, 'first_seed': first_seed, 'task': task,
+                'record': True, 'lock_step': True, 'use_sim_time': True, 'clean': clean,
+                'log_file': str(log)}
     with NodeProcesses(logs) as nodes:
         log.unlink(missing_ok=True)
         for node, parameters in (
                 ('simulated_robot', robot), ('recorder', recorder), ('operator', operator)):
             nodes.start(node, parameters)
-        placed = 0
-        statuses = follow_operator(nodes, log, episodes)
-        for count, status in enumerate(
-                tqdm(statuses, total=episodes, desc='recording', unit='episode'), start=1):
-            placed += status['placed']
-        print(f'recorded {count} episodes, {placed} of them placed the cube: {dataset}')
+        statuses = list(tqdm(follow_operator(nodes, log, episodes - recorded),
+                             total=episodes, initial=recorded, desc='recording', unit='episode'))
+    for outcome in ('success', 'placed'):
+        print(f'operator: {outcome} in {sum(status[outcome] for status in statuses)} of '
+              f'{len(statuses)} episodes')
 
 
 def train(

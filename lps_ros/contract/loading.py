@@ -69,7 +69,7 @@ def _parse_task(section: Section) -> Task:
         name=section.text('name'),
         success_reward=section.number('success_reward'),
         step_reward=section.number('step_reward'),
-        failure_reward=section.number('failure_reward'),
+        failure_reward=section.number('failure_reward', default=None),
         max_ticks=section.integer('max_ticks'),
     )
 

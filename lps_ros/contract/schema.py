@@ -131,10 +131,14 @@ class Action:
 
 @dataclass(frozen=True, kw_only=True)
 class Task:
-    """What is rewarded: `step_reward` at each step, the others once at an episode's end."""
+    """
+    What is rewarded: `step_reward` at each step, the others once at an episode's end.
+
+    A failure without `failure_reward` counts as cut off by time: it has no end.
+    """
 
     name: str
     success_reward: float
     step_reward: float
-    failure_reward: float
+    failure_reward: float | None
     max_ticks: int

@@ -17,7 +17,6 @@ from lps_ros.contract import parse_contract
 from lps_ros.contract import row_width
 from lps_ros.data.episode_file import SCHEMA_VERSION
 from lps_ros.data.episode_mark import OUTCOMES
-from lps_ros.data.errors import DataError
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.frames import Frames
 import numpy as np
@@ -117,7 +116,7 @@ class Episode:
         """Time of each control tick, int64 (T + 1,)."""
         return self._read('tick/time_ns')
 
-    @property
+    @cached_property
     def keys(self) -> tuple[str, ...]:
         """Keys of the streams that were recorded, in the contract's order."""
         return tuple(spec.key for spec in self._specs() if f'stream/{spec.key}' in self._file)
@@ -125,14 +124,14 @@ class Episode:
     def stream(self, key: str) -> Stream:
         """Return all messages of a stream."""
         spec = self._spec(key)
-        attributes = dict(self._group(key).attrs)
         data = self._read(f'stream/{key}/data')
         source: list[str] = []
         if isinstance(spec, Action):
-            names = attributes['sources']
+            names = self._stream_attribute(key, 'sources')
             source = [str(names[number]) for number in self._read(f'stream/{key}/source')]
         elif spec.image is not None:
-            data = Frames(data, self._read(f'stream/{key}/offset'), attributes['image_format'],
+            data = Frames(data, self._read(f'stream/{key}/offset'),
+                          self._stream_attribute(key, 'image_format'),
                           (spec.image.height, spec.image.width, 3))
         return Stream(
             data=data, stamp_ns=self._read(f'stream/{key}/stamp_ns'),
@@ -145,12 +144,7 @@ class Episode:
 
     def statistics(self, key: str) -> dict[str, int | float]:
         """Return count, rate_hz, gaps, longest_gap_s, duplicates and drops (-1: unknown)."""
-        attributes = self._group(key).attrs
-        try:
-            return {name: attributes[name].item() for name in _STATISTICS}
-        except KeyError as error:
-            raise EpisodeError(f'{self.path}: stream {key} lacks its statistics; convert its '
-                               'recording again') from error
+        return {name: self._stream_attribute(key, name).item() for name in _STATISTICS}
 
     def index(self, key: str) -> np.ndarray:
         """Return for each tick the row of a stream, int64 (T + 1,), -1 where there is none."""
@@ -177,7 +171,7 @@ class Episode:
         index = self.index(key)
         try:
             return np.stack([frames[int(index[tick])] for tick in ticks])
-        except (DataError, IndexError) as error:
+        except (ValueError, IndexError) as error:
             raise EpisodeError(f'{self.path}: stream {key}: {error}; expected a frame at each of '
                                'these ticks') from error
 
@@ -196,6 +190,13 @@ class Episode:
             raise EpisodeError(f"{self.path}: found no stream '{key}', only "
                                f'{", ".join(self.keys)}; use a contract without it')
         return self._file[f'stream/{key}']
+
+    def _stream_attribute(self, key: str, name: str) -> Any:
+        attributes = self._group(key).attrs
+        if name not in attributes:
+            raise EpisodeError(f'{self.path}: stream {key} lacks its {name}; convert its '
+                               'recording again')
+        return attributes[name]
 
     def _attribute(self, name: str) -> str:
         if name not in self.attributes:

@@ -21,7 +21,7 @@ def disk_errors(path: Path) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageError(f'{path}: the disk is full ({os.strerror(error.errno)}); '
                                'free some space and try again') from error
-        raise StorageError(f'{path}: cannot write ({error.strerror}); '
+        raise StorageError(f'{path}: cannot write ({error.strerror or error}); '
                            'check that the folder exists and is writable') from error
 
 

@@ -10,7 +10,6 @@ from lps_ros.contract import ContractError
 from lps_ros.contract import differences
 from lps_ros.contract import Observation
 from lps_ros.data.episode import Episode
-from lps_ros.data.errors import DataError
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.frames import Frames
 from lps_ros.data.sampling import action_index
@@ -63,8 +62,9 @@ def _problems(episode: Episode, contract: Contract | None) -> Iterator[str]:
         if episode.attributes.get(name) != actual:
             yield f'{name} is {episode.attributes.get(name)}, its contract gives {actual}'
     if contract is not None:
-        for line in contract_problems(episode, contract):
-            yield f'other contract: {line}'
+        differing = contract_problems(episode, contract)
+        if differing:
+            yield f'other data contract: {"; ".join(differing)}'
     yield from _tick_problems(episode)
     for spec in (*episode.contract.observations, *episode.contract.actions):
         if spec.key in episode.keys:
@@ -116,7 +116,7 @@ def _content_problems(data: np.ndarray | Frames) -> Iterator[str]:
         for row in range(len(data)):
             try:
                 data[row]
-            except (DataError, ValueError) as error:
+            except ValueError as error:
                 yield str(error)
                 return
     elif not np.isfinite(data).all():

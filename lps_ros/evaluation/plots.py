@@ -63,7 +63,8 @@ def error_per_chunk_step(rmse: np.ndarray, names: Sequence[str], units: Sequence
     for axis, name, unit, values in zip(axes, names, units, rmse.T):
         axis.plot(steps, values, 'o-', color=COLOURS[0])
         axis.set(title=name, xlabel='step of the chunk', ylabel=_label('RMSE', unit))
-        axis.set_ylim(bottom=0.0)
+        largest = np.nanmax(values, initial=0.0)
+        axis.set_ylim(0.0, 1.1 * largest if largest > 0.0 else 1.0)
         axis.set_xticks(steps)
     return figure
 
@@ -79,8 +80,8 @@ def commands_over_time(times_s: np.ndarray, recorded: np.ndarray, policy: np.nda
     """
     figure, axes = _panels(len(names))
     for i, (axis, name, unit) in enumerate(zip(axes, names, units)):
-        axis.step(times_s, recorded[:, i], where='post', color='#8a94a6', label='recorded',
-                  linewidth=1.6)
+        axis.step(times_s, recorded[:, i], where='post', color='#aab4c4', label='recorded',
+                  linewidth=3.0)
         axis.step(times_s, policy[:, i], where='post', color=COLOURS[1], label='policy',
                   linewidth=1.2)
         axis.set(title=name, xlabel='time (s)', ylabel=_label('command', unit))

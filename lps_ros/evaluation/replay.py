@@ -138,17 +138,21 @@ def _check(seen: Contract, other: Contract, name: str) -> list[str]:
     """Return deployment differences of what the bundle sees; raises UserError on others."""
     difference = differences(seen, other, subset=True)
     if difference.refused:
-        lines = '; '.join(difference.data).replace('recorded ', 'bundle ').replace(
-            'current ', 'here ')
+        lines = '; '.join(_renamed(line, 'here') for line in difference.data)
         raise UserError(f'{name}: other data than the bundle was trained on: {lines}; use a '
                         'bundle that was trained for this contract')
-    return [line.replace('recorded ', 'bundle ').replace('current ', 'recording ')
-            for line in difference.deployment]
+    return [_renamed(line, 'recording') for line in difference.deployment]
+
+
+def _renamed(line: str, other: str) -> str:
+    """Return a line of a difference with names that fit: the bundle, and what it is given."""
+    return line.replace(': recorded ', ': bundle ', 1).replace(', current ', f', {other} ', 1)
 
 
 def _policy_settings(episode: Episode) -> dict[str, Any]:
     """Return what the start event says of the policy that was recorded."""
-    return episode.events[0].get('policy') or {} if episode.events else {}
+    said = episode.events[0].get('policy') if episode.events else None
+    return said if isinstance(said, dict) else {}
 
 
 def _episode_row(episode: Episode) -> dict:

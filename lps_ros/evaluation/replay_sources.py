@@ -7,6 +7,7 @@ from lps_ros.contract import Contract
 from lps_ros.data import EpisodeError
 from lps_ros.data.bag import Bag
 from lps_ros.data.convert import convert_bag
+from lps_ros.data.convert import recorded_contract
 from lps_ros.data.raw_log import EVENTS_TOPIC
 from lps_ros.errors import UserError
 
@@ -14,14 +15,14 @@ _OUTCOMES = ('success', 'failure')
 
 
 def episode_files(
-        source: Path, contract: Contract | None, fallback: Contract, scratch: Path, *,
+        source: Path, contract: Contract | None, seen: Contract, scratch: Path, *,
         namespace: str = '', progress: Callable[[float], None] | None = None) -> list[Path]:
     """
     Return the episode files of a source, in order of name; a recording is converted first.
 
     :param source: rosbag2 folder (sqlite3 or mcap), .mcap, .db3, episode .hdf5 or dataset folder
     :param contract: the robot's contract, None for the one that a recording carries itself
-    :param fallback: contract for a recording that carries none, such as a plain rosbag2
+    :param seen: the policy's contract; also that of a recording without one, such as a rosbag2
     :param scratch: folder for the converted episodes
     :param namespace: of the topics in a recording
     :param progress: called with the fraction of the recording that was read
@@ -38,10 +39,13 @@ def episode_files(
         if not paths:
             raise UserError(f'{source}: dataset without episodes; record some or give another')
         return sorted(paths, key=lambda path: path.name)
-    if contract is None and EVENTS_TOPIC not in Bag(source).topics:
-        contract = fallback
-    paths = convert_bag(source, contract, scratch, outcome='failure', namespace=namespace,
-                        image_format='raw', progress=progress)
+    if contract is None:
+        bag = Bag(source)
+        contract = recorded_contract(bag) if EVENTS_TOPIC in bag.topics else seen
+    # Streams that the policy does not see need not be decoded.
+    keys = {spec.key for spec in contract.observations} & {spec.key for spec in seen.observations}
+    paths = convert_bag(source, contract.subset(keys), scratch, outcome='failure',
+                        namespace=namespace, image_format='raw', progress=progress)
     if not paths:
         raise EpisodeError(f'{source}: every episode in it was discarded; nothing to replay')
     return paths

@@ -29,8 +29,10 @@ def _apply(x: Tensor) -> Tensor:
     sigmoid = inner.add(_LINEAR)
     torch.add(sigmoid, inner, alpha=2, out=inner)
     sigmoid.mul_(x).sigmoid_()
-    inner.mul_(x.mul_(sigmoid))
-    return sigmoid.addcmul_(inner, sigmoid, value=-1).add_(inner)
+    inner.mul_(x)
+    torch.ops.aten.sigmoid_backward.grad_input(inner, sigmoid, grad_input=inner)
+    x.mul_(sigmoid)
+    return sigmoid.add_(inner)
 
 
 def gelu_(x: Tensor) -> Tensor:

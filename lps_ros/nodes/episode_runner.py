@@ -1,7 +1,10 @@
 """Runs evaluation episodes over ROS: reset, record, let the policy act, read the outcome."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 import json
+from pathlib import Path
 import time
 
 from lifecycle_msgs.msg import Transition
@@ -11,8 +14,10 @@ from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.remote import Remote
 import numpy as np
+import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
 from std_msgs.msg import String
 
@@ -22,19 +27,34 @@ _STALL_S = 20.0
 _SETTINGS = ('mode', 'candidates', 'replan_every')
 
 
+@contextmanager
+def episode_runner(
+        *, rate_hz: float, alarm: Callable[[], str | None]) -> 'Iterator[EpisodeRunner]':
+    """Join the ROS graph with a runner, and leave it again."""
+    # Ctrl-C must stay Python's own, so that the other nodes are ended in order.
+    rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        runner = EpisodeRunner(rate_hz=rate_hz, alarm=alarm)
+        try:
+            yield runner
+        finally:
+            runner.close()
+    finally:
+        rclpy.try_shutdown()
+
+
 class EpisodeRunner:
     """
-    Drives the nodes `simulated_robot`, `policy` and, where `record` is set, `recorder`.
+    Drives the nodes `simulated_robot`, `policy` and, where a dataset is given, `recorder`.
 
     The outcome is what the robot published on `task/status`, nothing else. `alarm()` returns a
     line when one of the nodes has died; every wait asks it. Raises StartError.
     """
 
     def __init__(
-            self, *, rate_hz: float, record: bool,
+            self, *, rate_hz: float,
             alarm: Callable[[], str | None] = lambda: None) -> None:
         self._rate_hz = rate_hz
-        self._record = record
         self._alarm = alarm
         self._node = Node('episode_runner')
         self._executor = SingleThreadedExecutor()
@@ -42,7 +62,7 @@ class EpisodeRunner:
         self._remote = Remote(self._node, self._spin_once)
         self._status: dict = {}
         self._policy_status: dict = {}
-        self._frames: list[np.ndarray] | None = None
+        self._frames: list[np.ndarray] = []
         self._node.create_subscription(String, 'task/status', self._on_status, SENSOR)
         self._node.create_subscription(
             String, 'policy/status', self._on_policy_status, LATCHED)
@@ -61,33 +81,33 @@ class EpisodeRunner:
             raise StartError(self._policy_status.get('reason') or str(error)) from error
 
     def run(
-            self, *, task: int, seed: int, frames: bool = False,
+            self, *, task: int, seed: int, dataset: Path | None = None,
             **policy: bool | int | float | str) -> tuple[EpisodeResult, list[np.ndarray]]:
         """
-        Run one episode with these parameters of the policy node.
+        Run one episode with these parameters of the policy node, and record it.
 
-        Returns the outcome and, where asked for, the camera's frames (h, w, 3) uint8.
+        Returns the outcome and the camera's frames (h, w, 3) uint8, if the robot publishes any.
         """
         self._remote.set_parameters('policy', seed=seed, **policy)
         self._remote.set_parameters('simulated_robot', task=task, seed=seed)
         before = self._status.get('episode')
         self._remote.trigger('simulated_robot/reset')
         self._spin_until(lambda: self._status.get('episode') != before, 'a reset of the robot')
-        if self._record:
+        if dataset is not None:
             settings = {name: self._policy_status[name] for name in _SETTINGS
                         if name in self._policy_status} | policy | {'seed': seed}
             self._remote.set_parameters(
-                'recorder', source='policy', policy=json.dumps(settings))
+                'recorder', dataset=str(dataset), source='policy',
+                policy=json.dumps(settings))
             self._remote.trigger('recorder/start')
-        self._frames = [] if frames else None
+        self._frames = []
         self._remote.change_state('policy', Transition.TRANSITION_ACTIVATE)
         self._spin_until(lambda: self._status['done'], 'the end of the episode')
         self._remote.change_state('policy', Transition.TRANSITION_DEACTIVATE)
-        if self._record:
+        if dataset is not None:
             outcome = 'success' if self._status['placed'] else 'failure'
             self._remote.trigger(f'recorder/save_{outcome}')
-        taken, self._frames = self._frames or [], None
-        return EpisodeResult.from_status(self._status, self._rate_hz), taken
+        return EpisodeResult.from_status(self._status, self._rate_hz), self._frames
 
     def _spin_once(self, timeout_s: float) -> None:
         self._executor.spin_once(timeout_sec=timeout_s)
@@ -114,6 +134,5 @@ class EpisodeRunner:
         self._policy_status = json.loads(message.data)
 
     def _on_image(self, message: Image) -> None:
-        if self._frames is not None:
-            pixels = np.frombuffer(message.data, np.uint8)
-            self._frames.append(pixels.reshape(message.height, message.width, 3))
+        pixels = np.frombuffer(message.data, np.uint8)
+        self._frames.append(pixels.reshape(message.height, message.width, 3))

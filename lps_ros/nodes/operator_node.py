@@ -44,6 +44,7 @@ class OperatorNode(Node):
         super().__init__('operator')
         self.finished = False
         self._declare_parameters()
+        self._log = self._open_log()
         try:
             from lps_ros.nodes.operator_view import RobotView
             from lps_ros.sim.operator import CLEAN
@@ -60,11 +61,9 @@ class OperatorNode(Node):
             Float64MultiArray, 'gripper_controller/commands', COMMAND)
         self._loop = TickLoop(
             self, _CLOCK, self._on_tick, ready=self._ready,
-            lock_step=self._value('lock_step'),
-            wait_s=self._value('timeout_s'))
+            lock_step=self._value('lock_step'), wait_s=self._value('timeout_s'))
         self._calls = ServiceCalls(self, timeout_s=self._value('timeout_s'))
         self._results: list[dict] = []
-        self._log = self._open_log()
         self._script = self._session()
 
     def poll(self) -> None:

@@ -7,16 +7,14 @@ import time
 from typing import Any
 
 from lps_ros.contract import Contract
-from lps_ros.contract import ContractError
-from lps_ros.contract import differences
-from lps_ros.contract import load_contract
-from lps_ros.contract import ObservationEncoder
 from lps_ros.control.cadence import Cadence
 from lps_ros.control.gates import Reason
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.pilot import Steering
 from lps_ros.nodes.managed_node import ManagedNode
 from lps_ros.nodes.parameters import declare
+from lps_ros.nodes.policy_bundle import ready_bundle
+from lps_ros.nodes.policy_bundle import ReadyBundle
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.policy_outputs import PolicyOutputs
 from lps_ros.nodes.policy_report import Condition
@@ -30,6 +28,7 @@ from rclpy.parameter import Parameter
 
 _WARM_UP_PLANS = 3
 _LOG_INTERVAL_S = 2.0
+_REPORT_INTERVAL_S = 0.1
 
 
 class PolicyNode(ManagedNode):
@@ -70,7 +69,8 @@ class PolicyNode(ManagedNode):
         if self._loop is not None and self._loop.running:
             self._offer_refused_tick_again()
             self._loop.poll()
-        self.changed_state()
+        if time.monotonic() >= self._report_due_s:
+            self.changed_state()
 
     def wait_s(self) -> float:
         """Return the time to the next tick, in seconds."""
@@ -82,9 +82,9 @@ class PolicyNode(ManagedNode):
 
     def configure(self) -> None:
         """Load and check the bundle, warm its network up, create topics."""
-        bundle, contract = self._load_bundle()
-        self._contract = contract
-        self._own = _own_steering(bundle)
+        bundle = self._load_bundle()
+        contract = self._contract = bundle.contract
+        self._own = bundle.steering
         self._cadence = Cadence(period_s=contract.clock.period_ns * 1e-9)
         self._pilot = Pilot(
             contract, bundle.policy, horizon=bundle.policy.horizon, steering=self._steering())
@@ -125,6 +125,7 @@ class PolicyNode(ManagedNode):
 
     def changed_state(self) -> None:
         """Publish what has changed or is due."""
+        self._report_due_s = time.monotonic() + _REPORT_INTERVAL_S
         steering = self._steering()
         self._report.update(Condition(
             state=self.state, acting=self._acting, failure=self.failure,
@@ -173,31 +174,18 @@ class PolicyNode(ManagedNode):
             if self.failure:
                 raise StartError(self.failure)
 
-    def _load_bundle(self) -> tuple[Any, Contract]:
-        """Return the bundle and the contract to act by; raises ContractError on a mismatch."""
+    def _load_bundle(self) -> ReadyBundle:
         import torch
 
         # More threads make inference erratic beside the middleware's own.
         torch.set_num_threads(1)
-        path, contract_file = self._value('bundle'), self._value('contract')
+        path = self._value('bundle')
         if not path:
             raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
-        load = self._load
-        if load is None:
-            from lps_ros.learning.bundle import load_bundle as load
-        bundle = load(path)
-        seen = bundle.contract.subset(ObservationEncoder(bundle.contract).keys)
-        if not contract_file:
-            return bundle, seen
-        robot = load_contract(contract_file)
-        difference = differences(seen, robot, subset=True)
-        if difference.refused:
-            raise ContractError(
-                f'bundle {path} was made for other data than {contract_file}: '
-                f"{'; '.join(difference.data)}; use a bundle that was trained for this contract")
-        for line in difference.deployment:
+        bundle = ready_bundle(path, self._value('contract'), self._load)
+        for line in bundle.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
-        return bundle, robot.subset(spec.key for spec in seen.observations)
+        return bundle
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         began_s = time.perf_counter()
@@ -218,6 +206,7 @@ class PolicyNode(ManagedNode):
             self.get_logger().info('acting', throttle_duration_sec=_LOG_INTERVAL_S)
         self._acting, self._reasons = decision.acting, decision.reasons
         self._refused_at = None if decision.acting else self._inputs.count
+        self.changed_state()
 
     def _ready(self, tick_ns: int) -> bool:
         """
@@ -249,13 +238,6 @@ class PolicyNode(ManagedNode):
 
     def _value(self, name: str) -> Any:
         return self.get_parameter(name).value
-
-
-def _own_steering(bundle: Any) -> Steering:
-    """Return how the bundle wants its chunks planned, where its metadata says so."""
-    wanted = bundle.metadata.get('steering', {})
-    return Steering(mode='steered', candidates=max(1, int(wanted.get('candidates', 1))),
-                    replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))
 
 
 def _generator(seed: int) -> Any:

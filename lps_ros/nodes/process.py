@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+import gc
 import signal
 import sys
 from types import FrameType
@@ -66,6 +67,8 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
         if node is not None:
             node.destroy_node()
         rclpy.try_shutdown()
+        # The interpreter would walk all of torch's objects once more: seconds on a busy machine.
+        gc.freeze()
     return 0
 
 

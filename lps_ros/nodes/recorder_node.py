@@ -83,7 +83,7 @@ class RecorderNode(Node):
 
     def _read_parameters(self) -> None:
         contract = declare(self, 'contract', '', 'Contract file of the robot.', read_only=True)
-        self._dataset = Path(declare(self, 'dataset', 'dataset', 'Folder of the episodes.'))
+        declare(self, 'dataset', 'dataset', 'Folder of the episodes, taken over on start.')
         self._leave_out = declare(
             self, 'leave_out', '', 'Observation keys not to record, separated by commas.',
             read_only=True)
@@ -121,7 +121,7 @@ class RecorderNode(Node):
         """Ask for reliable delivery from a topic whose publishers all offer it."""
         if self._recording is not None:
             return
-        for topic, (spec, subscription) in list(self._streams.items()):
+        for spec, subscription in list(self._streams.values()):
             offers = {info.qos_profile.reliability
                       for info in self.get_publishers_info_by_topic(subscription.topic_name)}
             wanted = (ReliabilityPolicy.RELIABLE if offers == {ReliabilityPolicy.RELIABLE}
@@ -138,13 +138,15 @@ class RecorderNode(Node):
     def _keep(
             self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
         self._newest[topic] = (cdr, sequence, received_ns)
-        if self._recording is not None:
-            self._write(topic, type_name, cdr, sequence, received_ns)
+        self._append(lambda recording: recording.write(
+            topic, type_name, cdr, received_ns, sequence=sequence))
 
-    def _write(
-            self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
+    def _append(self, write: Callable[[Recording], None]) -> None:
+        """Add to the recording, if there is one; an error ends it and leaves its log."""
+        if self._recording is None:
+            return
         try:
-            self._recording.write(topic, type_name, cdr, received_ns, sequence=sequence)
+            write(self._recording)
         except (OSError, DataError) as error:
             self._recording.abandon()
             self._recording = None
@@ -166,23 +168,30 @@ class RecorderNode(Node):
     def _start(self) -> str:
         if self._recording is not None:
             raise StartError('already recording; save or discard the episode first')
-        details = self._policy_details()
+        details = self._start_details()
         self._drain()
         self._recording = Recording.begin(
-            self._dataset, self._contract, keep_bag=self.get_parameter('keep_bag').value,
+            self._dataset(), self._contract, keep_bag=self.get_parameter('keep_bag').value,
             image_format=self.get_parameter('image_format').value)
-        for topic, (cdr, sequence, received_ns) in self._newest.items():
-            self._write(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
-        self._mark('start', operator=self.get_parameter('operator').value,
-                   source=self.get_parameter('source').value, task=self._contract.task.name,
-                   utc=datetime.now(timezone.utc).isoformat(timespec='milliseconds'), **details)
+        path = self._recording.path
+        # What was in force at the start: the newest message of every topic.
+        for topic, (cdr, sequence, received_ns) in list(self._newest.items()):
+            self._keep(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
+        self._mark('start', **details)
+        if self._recording is None:
+            raise StartError('the recording could not be written; ~/status says why')
         self._tell('recording')
-        return f'recording to {self._recording.path}'
+        return f'recording to {path}'
 
-    def _policy_details(self) -> dict[str, Any]:
+    def _start_details(self) -> dict[str, Any]:
+        """Return what the episode keeps about its making."""
+        details = {name: self.get_parameter(name).value for name in ('operator', 'source')}
+        now = datetime.now(timezone.utc)
+        details |= {'task': self._contract.task.name,
+                    'utc': now.isoformat(timespec='milliseconds')}
         text = self.get_parameter('policy').value
         try:
-            return {'policy': json.loads(text)} if text else {}
+            return details | ({'policy': json.loads(text)} if text else {})
         except ValueError as error:
             raise StartError(f"parameter 'policy' is no JSON ({error}); set it to an object such "
                              'as {"mode": "steered", "seed": 0}, or to nothing') from error
@@ -192,6 +201,7 @@ class RecorderNode(Node):
         self._mark(outcome)
         self._drain()
         self._receive_clock.flush()
+        self._need_recording()
         self._tell('saving')
         recording, self._recording = self._recording, None
         try:
@@ -210,14 +220,21 @@ class RecorderNode(Node):
         self._tell('idle')
         return 'discarded'
 
+    def _dataset(self) -> Path:
+        return Path(self.get_parameter('dataset').value)
+
     def _need_recording(self) -> None:
         if self._recording is None:
             raise StartError('not recording; call ~/start first')
 
     def _mark(self, event: str, **details: Any) -> None:
-        recording = self._recording
-        self._receive_clock.event(
-            lambda time_ns: recording.event(event, time_ns, **details))
+        marked = self._recording
+
+        def mark(time_ns: int) -> None:
+            # It may have been discarded before the time was known.
+            if self._recording is marked:
+                self._append(lambda recording: recording.event(event, time_ns, **details))
+        self._receive_clock.event(mark)
 
     def _drain(self) -> None:
         """Take what has arrived, and what was sent before now and is still on its way."""
@@ -228,7 +245,7 @@ class RecorderNode(Node):
 
     def _tell(self, state: str, **details: str) -> None:
         self._status.publish(String(data=json.dumps(
-            {'state': state, 'saved': self._saved, 'dataset': str(self._dataset), **details})))
+            {'state': state, 'saved': self._saved, 'dataset': str(self._dataset()), **details})))
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -50,17 +50,15 @@ class RobotWorld:
 
     def publish_tick(self, time_ns: int, *, picture: bool = True) -> None:
         """Publish all that belongs to a control tick, then that it has passed."""
-        self.publish_sensors(time_ns)
-        self._publish_rest(time_ns, picture)
+        self.topics.clock(time_ns)
+        self.repeat_tick(time_ns, picture=picture)
         self.topics.clock(time_ns + AFTER_TICK_NS)
 
-    def repeat_tick(self, time_ns: int) -> None:
-        """Publish a tick that has passed once more, for a late joiner or after a loss."""
-        self.topics.state(self.robot.state(), time_ns)
-        self._publish_rest(time_ns, picture=True)
-
-    def _publish_rest(self, time_ns: int, picture: bool) -> None:
-        self.topics.goal(self.robot.state().goal, time_ns)
+    def repeat_tick(self, time_ns: int, *, picture: bool = True) -> None:
+        """Publish a tick's messages without the clock, for a late joiner or after a loss."""
+        state = self.robot.state()
+        self.topics.state(state, time_ns)
+        self.topics.goal(state.goal, time_ns)
         if picture and self._picture is not None:
             self.topics.picture(self.robot, self._picture.width, self._picture.height, time_ns)
         self.topics.progress(self.robot.progress, self._episode, time_ns)

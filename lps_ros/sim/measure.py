@@ -9,6 +9,7 @@ from lps_ros.sim.scene import STEPS_PER_PERIOD
 import numpy as np
 
 _AXES = ('x', 'y', 'z', 'yaw')
+_DIRECTIONS = (1, -1)
 _FRACTIONS = (0.1, 0.2, 0.4, 0.6, 0.8, 1.0)  # of full speed
 _CENTRE_M = np.array([0.425, 0.0, 0.19])
 # Half of each motion's room: every run stays inside OGBench's workspace.
@@ -32,7 +33,7 @@ def measure_tracking() -> dict:
     """
     robot = SimulatedRobot()
     robot.reset(1, 0, episode_steps=0)
-    signed = [(axis, sign) for axis in range(4) for sign in (1, -1)]
+    signed = [(axis, sign) for axis in range(4) for sign in _DIRECTIONS]
     return {
         'tracking': [_track(robot, axis, sign * fraction)
                      for axis, sign in signed for fraction in _FRACTIONS],

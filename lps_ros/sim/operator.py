@@ -27,7 +27,7 @@ class OperatorSettings:
     pause_probability: float = 0.03
     pause_periods: tuple[int, int] = (8, 25)  # shortest and longest, both inclusive
     fumble_probability: float = 0.03  # while the cube is above fumble_height_m
-    fumble_periods: int = 15  # until the open gripper is noticed
+    fumble_periods: int = 20  # until the open gripper is noticed
     fumble_height_m: float = 0.05
 
 

@@ -144,7 +144,7 @@ def test_verify_against_a_contract_gives_the_difference(dataset):
     other = contract(CONTRACT.replace('names: [shoulder, elbow]', 'names: [elbow, shoulder]'))
     problems = dataset.verify(other)
     assert len(problems) == 3
-    assert 'other contract: ' in problems[0]
+    assert 'other data contract: ' in problems[0]
     assert '[shoulder, elbow]' in problems[0]
     fewer = contract().subset(['joints'])
     assert dataset.verify(fewer) == []

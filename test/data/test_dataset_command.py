@@ -49,7 +49,7 @@ def test_verify(tmp_path, capsys):
     assert capsys.readouterr().out == '1 episodes, no problem(s)\n'
     (tmp_path / 'other.yaml').write_text(CONTRACT.replace('rate_hz: 20', 'rate_hz: 10'))
     assert lps('verify', tmp_path, '--contract', tmp_path / 'other.yaml', '--json', figures) == 1
-    assert 'other contract: rate_hz: recorded 20.0, current 10.0' in capsys.readouterr().out
+    assert 'other data contract: rate_hz: recorded 20.0, current 10.0' in capsys.readouterr().out
     assert len(json.loads(figures.read_text(encoding='utf-8'))['problems']) == 1
     log = write_log(tmp_path / '.partial' / 'a.mcap', marked(10)[:-1])
     assert lps('verify', tmp_path) == 0

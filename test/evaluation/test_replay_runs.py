@@ -209,6 +209,27 @@ def test_the_robots_contract_decides_on_limits_and_ages(tmp_path):
     assert figures['fit_ticks'] == figures['as_executed']['ticks'] == 0
 
 
+def test_the_policy_may_see_less_than_was_recorded(tmp_path):
+    load = """
+  - key: load
+    topic: load
+    type: std_msgs/msg/Float64MultiArray
+    names: [x]
+    max_age_s: 0.1
+    required: false
+derived:"""
+    more = contract(('\nderived:', load))
+    bag = write_bag(tmp_path / 'bag', drive(more, seed=1, command=operator(1)), 'mcap')
+    dataset = tmp_path / 'dataset'
+    convert_bag(bag, None, dataset)
+    figures = [settled(replay(source, BUNDLE).figures) for source in (bag, dataset)]
+    assert figures[0] == figures[1]
+    assert list(figures[0]['input']) == ['joints', 'tool', 'cube']
+    with pytest.raises(UserError, match='observations.load: bundle .*MultiArray, here none'):
+        replay(write_bag(tmp_path / 'less', drive(CONTRACT, seed=1, command=operator(1)), 'mcap'),
+               SimpleNamespace(contract=more, policy=POLICY, metadata={}))
+
+
 def test_another_data_contract_is_refused_with_the_difference(tmp_path):
     slow = contract(('rate_hz: 20', 'rate_hz: 10'))
     bag = write_bag(tmp_path / 'bag', drive(slow, seed=1, command=operator(1)), 'mcap')

@@ -186,7 +186,8 @@ def test_bad_json(bundle, text, line):
 
 def test_newer_schema(bundle):
     edit(bundle, lambda content: content.update(schema_version=99))
-    assert 'found schema version 99, this software reads up to 1; update lps_ros' in refused(bundle)
+    line = refused(bundle)
+    assert 'found schema version 99, this software reads up to 1; update lps_ros' in line
 
 
 @pytest.mark.parametrize(('change', 'line'), [

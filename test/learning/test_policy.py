@@ -3,6 +3,7 @@
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.lps import LPS
 from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.networks import project_to_sphere
 from lps_ros.learning.policy import Policy
 import numpy as np
 import pytest
@@ -52,14 +53,18 @@ def test_plan_has_the_shape_of_a_chunk_and_is_reproducible(policy, mode, candida
 
 
 def test_the_best_candidate_by_the_smaller_q_is_taken(policy):
-    generator = rng(1)
-    singles = [policy.plan(OBSERVATION, mode='prior', rng=generator) for _ in range(16)]
-    best = max(singles, key=lambda plan: plan.q)
-    plan = policy.plan(OBSERVATION, mode='prior', candidates=16, rng=rng(1))
-    np.testing.assert_allclose(plan.actions, best.actions, rtol=1e-4, atol=1e-5)
-    q = policy.q_values(np.tile(OBSERVATION, (16, 1)), np.stack([s.actions for s in singles]))
+    latents = project_to_sphere(torch.randn(16, 2 * policy.horizon, generator=rng(3)))
+    with torch.no_grad():
+        chunks = policy.agent.act(torch.tensor([[0.0, -2.0, 1.0]]).expand(16, -1), latents)
+    q = policy.q_values(np.tile(OBSERVATION, (16, 1)), chunks.view(16, policy.horizon, 2).numpy())
     assert q.shape == (2, 16)
-    assert plan.q == pytest.approx(q.min(axis=0).max(), rel=1e-4)
+    smaller = q.min(axis=0)
+    # Another rule would choose another chunk, or the test could not tell.
+    assert smaller.argmax() not in (q.max(axis=0).argmax(), *q.argmax(axis=1))
+    plan = policy.plan(OBSERVATION, mode='prior', candidates=16, rng=rng(3))
+    assert plan.q == pytest.approx(smaller.max(), rel=1e-4)
+    np.testing.assert_allclose(
+        plan.actions.ravel(), chunks[smaller.argmax()], rtol=1e-4, atol=1e-5)
 
 
 def test_candidates_are_never_worse_than_the_actors_own(policy):

@@ -35,7 +35,7 @@ def test_steered_policy_beats_the_prior_and_the_operator(tmp_path, monkeypatch):
     made = cache(60, ticks=_MOST_TICKS)
     use_cache(monkeypatch, made)
     settings = config(
-        steps=600, tau=0.02, batch_size=128, checkpoint_every=1000, log_every=100,
+        steps=600, tau=0.02, batch_size=64, checkpoint_every=1000, log_every=100,
         decoder_widths=(64, 64), critic_widths=(64, 64), latent_actor_widths=(64,))
     result = Trainer(settings, 'dataset', contract(), tmp_path).run()
     policy = load_bundle(result.bundle).policy

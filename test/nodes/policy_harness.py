@@ -27,7 +27,7 @@ ROOT = Path(__file__).parents[2]
 PERIOD_NS = 50_000_000
 JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint', 'wrist_1_joint',
           'wrist_2_joint', 'wrist_3_joint', 'gripper_opening')
-_PATIENCE_S = 30.0
+_PATIENCE_S = 90.0  # a loaded machine takes half a minute to import torch
 _REPEAT_S = 0.5
 
 
@@ -82,7 +82,8 @@ class Robot:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(node)
         self._remote = Remote(
-            node, lambda timeout_s: self._executor.spin_once(timeout_sec=timeout_s))
+            node, lambda timeout_s: self._executor.spin_once(timeout_sec=timeout_s),
+            timeout_s=_PATIENCE_S)
         self._clock = node.create_publisher(Clock, '/clock', 100)
         self._publishers = {
             topic: node.create_publisher(type(message), topic, SENSOR_SOURCE)
@@ -103,8 +104,7 @@ class Robot:
 
     def next_tick(self):
         """Return a tick so long after all before that what they observed is too old."""
-        self._last_tick += 10
-        return self._last_tick
+        return self._last_tick + 10
 
     def forget(self):
         """Forget the commands received so far."""
@@ -158,6 +158,10 @@ class Robot:
         """Publish tick k as the simulator in lock-step does."""
         self._last_tick = k
         self.set_clock(k * PERIOD_NS)
+        self.repeat(k, **changes)
+
+    def repeat(self, k, **changes):
+        """Publish tick k again, in case that something was lost."""
         self.observe(k * PERIOD_NS, **changes)
         self.set_clock(k * PERIOD_NS + 1_000_000)
 
@@ -170,9 +174,10 @@ class Robot:
         """Play ticks, each once its predecessor has been commanded; return twists, openings."""
         twists, openings = [], []
         for k in ticks:
-            self.forget()
-            self.tick(k, **changes)
-            self.until(lambda k=k: self.commanded(k), repeat=lambda k=k: self.tick(k, **changes))
+            if k != self._last_tick:  # else its command may have come already
+                self.forget()
+                self.tick(k, **changes)
+            self.until(lambda k=k: self.commanded(k), repeat=lambda k=k: self.repeat(k, **changes))
             twists.append(self.twists[-1].twist)
             openings.append(self.openings[-1].data[0])
         return twists, openings
@@ -183,7 +188,7 @@ class Robot:
         self.forget()
         self.tick(k, **changes)
         self.until(lambda: self.statuses and self.statuses[-1]['reason'],
-                   repeat=lambda: self.tick(k, **changes))
+                   repeat=lambda: self.repeat(k, **changes))
         return self.statuses[-1]
 
     def _on_twist(self, twist):
@@ -209,7 +214,7 @@ def observed(time_ns, *, position=0.0, rename=None, stamp_offset_ns=0):
         velocity=[0.0] * 7, effort=[0.0] * 7)
     joints.header.stamp = stamp
     messages = {'joint_states': joints}
-    for topic, x in (('tool_pose', 0.4), ('cube_pose', 0.45)):
+    for topic, x in (('tool_pose', 0.4), ('cube_pose', 0.45), ('goal_pose', 0.5)):
         pose = messages[topic] = PoseStamped()
         pose.header.stamp, pose.header.frame_id = stamp, 'base_link'
         pose.pose.position.x, pose.pose.position.z = x, 0.2

@@ -1,5 +1,6 @@
 """A pilot of the simulated robot's topics, which keeps all that it hears."""
 
+from functools import cache
 import json
 import time
 
@@ -11,6 +12,8 @@ from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.remote import Remote
 from lps_ros.nodes.ros_messages import stamp_ns
+from lps_ros.sim.robot import SimulatedRobot
+import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -24,6 +27,12 @@ from std_msgs.msg import String
 
 PERIOD_NS = 50_000_000
 _PATIENCE_S = 40.0
+
+
+@cache
+def robot_without_ros():
+    """Return the robot that tells what the node should do; its model takes seconds to compile."""
+    return SimulatedRobot()
 
 
 class Pilot:
@@ -103,6 +112,11 @@ class Pilot:
         """Publish a gripper command."""
         self._gripper.publish(Float64MultiArray(data=list(map(float, values))))
 
+    def forget(self):
+        """Forget the observations heard so far."""
+        for messages in self.heard.values():
+            messages.clear()
+
     def connect(self):
         """Wait until the robot hears the commands and the clock is heard."""
         self.until(lambda: self._twist.get_subscription_count()
@@ -141,7 +155,8 @@ def reading(pilot, time_ns):
     return numbers
 
 
-def tool(pilot, time_ns):
-    """Return the tool's position at a time, a tuple in m."""
-    position = pilot.heard['tool'][time_ns].pose.position
-    return position.x, position.y, position.z
+def tool_path(pilot, since_ns=0):
+    """Return times (N,) in ns and tool positions (N, 3) in m that were heard, in order."""
+    times = sorted(time_ns for time_ns in pilot.heard['tool'] if time_ns >= since_ns)
+    points = [pilot.heard['tool'][time_ns].pose.position for time_ns in times]
+    return np.array(times), np.array([[point.x, point.y, point.z] for point in points])

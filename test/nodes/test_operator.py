@@ -7,9 +7,9 @@ import signal
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.sim.operator import CLEAN
 from lps_ros.sim.operator import ClumsyOperator
-from lps_ros.sim.robot import SimulatedRobot
 import pytest
 from robot_pilot import Pilot
+from robot_pilot import robot_without_ros
 from std_srvs.srv import Trigger
 
 OPERATOR = {'use_sim_time': True, 'clean': True, 'first_seed': 3}
@@ -58,7 +58,7 @@ def test_places_the_cube_as_without_ros_and_marks_the_episode(lab, tmp_path):
     log = tmp_path / 'operator.jsonl'
     status, output = lab.run_operator(record=True, log_file=str(log))
     assert status == 0, output
-    robot, operator = SimulatedRobot(), ClumsyOperator(CLEAN)
+    robot, operator = robot_without_ros(), ClumsyOperator(CLEAN)
     robot.reset(1, 3)
     operator.reset(3)
     while not robot.progress.done:

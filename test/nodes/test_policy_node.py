@@ -1,6 +1,8 @@
 """The policy node in its own process, with this process as the robot."""
 
 import signal
+import subprocess
+import sys
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
@@ -42,7 +44,8 @@ def bundle(tmp_path_factory):
     size = ObservationEncoder(contract).size
     config = LPSConfig(decoder_widths=(16,), critic_widths=(16,), latent_actor_widths=(16,))
     return save_bundle(
-        tmp_path_factory.mktemp('bundle') / 'random', contract=contract, metadata={},
+        tmp_path_factory.mktemp('bundle') / 'random', contract=contract,
+        metadata={'steering': {'candidates': 3}},
         agent=LPS(config, size, ActionCodec(contract).size),
         normaliser=Normaliser(mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)))
 
@@ -78,13 +81,13 @@ def robot(connection):
 def _activate_at(robot, k, **parameters):
     """Activate afresh so that the first tick to be served is k."""
     robot.change(_DEACTIVATE)
-    robot.set(**parameters)
     robot.tick(k)
+    robot.set(**parameters)
     robot.change(_ACTIVATE)
 
 
 def _planned(bundle, ticks, *, mode='steered', candidates=1, replan_every=5, seed=0):
-    """Return twist and opening at each tick, computed from what the robot observes at the plans."""
+    """Return the command of each tick, planned in this process from what the robot observes."""
     contract, policy = bundle.contract, bundle.policy
     encoder, rng = ObservationEncoder(contract), torch.Generator().manual_seed(seed)
     commands = []
@@ -104,15 +107,17 @@ def _sent(twists, openings):
         for twist, opening in zip(twists, openings, strict=True)])
 
 
-@pytest.mark.parametrize('how', [
-    {'seed': 1}, {'seed': 7, 'mode': 'prior'}, {'mode': 'prior', 'candidates': 8},
-    {'candidates': 4, 'replan_every': 2}])
-def test_in_lock_step_every_command_is_the_plan_made_from_its_observation(robot, bundle, how):
+@pytest.mark.parametrize(('how', 'candidates'), [
+    ({'seed': 1}, 3), ({'seed': 7, 'mode': 'prior'}, 1), ({'mode': 'prior', 'candidates': 8}, 8),
+    ({'candidates': 4, 'replan_every': 2}, 4)])
+def test_in_lock_step_every_command_is_the_plan_made_from_its_observation(
+        robot, bundle, how, candidates):
     k = robot.next_tick()
     _activate_at(robot, k, **how)
     ticks = range(k, k + 12)
     np.testing.assert_allclose(
-        _sent(*robot.lock_step(ticks)), _planned(load_bundle(bundle), ticks, **how), rtol=1e-4,
+        _sent(*robot.lock_step(ticks)),
+        _planned(load_bundle(bundle), ticks, **how | {'candidates': candidates}), rtol=1e-4,
         atol=1e-6)
     assert robot.twists[-1].header.frame_id == 'base_link'
 
@@ -177,8 +182,15 @@ def test_a_tick_waits_for_an_observation_that_is_late(robot):
         robot.set(candidates=1)
     assert robot.twists == []
     robot.until(lambda: robot.commanded(k + 1),
-                repeat=lambda: robot.observe((k + 1) * PERIOD_NS, without=('tool_pose', 'joint_states')))
+                repeat=lambda: robot.observe(
+                    (k + 1) * PERIOD_NS, without=('tool_pose', 'joint_states')))
     assert not stopped(robot.twists[0])
+
+
+def test_observations_repeated_after_the_clock_went_on_still_belong_to_their_tick(robot):
+    k = robot.next_tick()
+    robot.set_clock(k * PERIOD_NS + 1_000_000)
+    robot.until(lambda: robot.commanded(k), repeat=lambda: robot.repeat(k))
 
 
 def test_stops_on_deactivation_and_is_silent_afterwards(robot):
@@ -193,7 +205,7 @@ def test_stops_on_deactivation_and_is_silent_afterwards(robot):
     robot.until(lambda: robot.statuses[-1]['state'] == 'inactive')
     robot.tick(k + 3)
     robot.change(_ACTIVATE)
-    robot.until(lambda: len(robot.twists) > 1, repeat=lambda: robot.tick(k + 3))
+    robot.until(lambda: len(robot.twists) > 1, repeat=lambda: robot.repeat(k + 3))
     assert stamp_ns(robot.twists[1]) > (k + 3) * PERIOD_NS
 
 
@@ -208,11 +220,70 @@ def test_parameters_out_of_range_are_refused_with_a_reason(robot):
     with pytest.raises(StartError, match='expected one of: steered, prior'):
         robot.set(mode='posterior')
     with pytest.raises(StartError, match='candidates'):
-        robot.set(candidates=0)
+        robot.set(candidates=-1)
     with pytest.raises(StartError, match='clean the node up first'):
         robot.set(bundle='elsewhere')
     with pytest.raises(StartError, match='deactivate the node first'):
         robot.set(lock_step=False)
+
+
+def test_a_seed_set_while_active_begins_a_new_sequence_of_latents(robot, bundle):
+    k = robot.next_tick()
+    _activate_at(robot, k, mode='prior', replan_every=1)
+    robot.lock_step([k])
+    robot.set(seed=5)
+    ticks = [k + 1, k + 2]
+    np.testing.assert_allclose(
+        _sent(*robot.lock_step(ticks)),
+        _planned(load_bundle(bundle), ticks, mode='prior', replan_every=1, seed=5), rtol=1e-4,
+        atol=1e-6)
+
+
+def _contract_file(folder, old, new):
+    path = folder / 'contract.yaml'
+    text = _CONTRACT.read_text(encoding='utf-8')
+    assert old in text
+    path.write_text(text.replace(old, new), encoding='utf-8')
+    return path
+
+
+def test_a_bundle_of_another_data_contract_is_refused_with_the_difference(robot, tmp_path):
+    robot.change(_DEACTIVATE, _CLEANUP)
+    other = _contract_file(tmp_path, 'rate_hz: 20', 'rate_hz: 10')
+    robot.set(contract=str(other))
+    with pytest.raises(StartError):
+        robot.change(_CONFIGURE)
+    robot.until(lambda: robot.statuses[-1]['failure'])
+    assert 'rate_hz: recorded 20.0, current 10.0' in robot.statuses[-1]['reason']
+    assert 'rate_hz: recorded 20.0, current 10.0' in robot.process.log()
+    robot.until(lambda: robot.diagnostics[-1].level == DiagnosticStatus.ERROR)
+    robot.set(contract=str(_CONTRACT))
+    robot.change(_CONFIGURE)
+
+
+def test_another_deployment_is_told_and_used(robot, tmp_path):
+    robot.change(_DEACTIVATE, _CLEANUP)
+    robot.set(contract=str(_contract_file(tmp_path, 'topic: cube_pose', 'topic: tool_pose')))
+    robot.change(_CONFIGURE, _ACTIVATE)
+    assert 'observations.cube.topic: recorded cube_pose, current tool_pose' in robot.process.log()
+    k = robot.next_tick()
+    robot.lock_step([k], without=('cube_pose',))
+    robot.change(_DEACTIVATE, _CLEANUP)
+    robot.set(contract=str(_CONTRACT))
+    robot.change(_CONFIGURE)
+
+
+@pytest.mark.parametrize(('folder', 'words'), [
+    ('', "parameter 'bundle' is empty"), ('nowhere', 'nowhere/policy.json: cannot read')])
+def test_without_a_bundle_the_node_stays_unconfigured_and_says_why(robot, bundle, folder, words):
+    robot.change(_DEACTIVATE, _CLEANUP)
+    robot.set(bundle=folder)
+    with pytest.raises(StartError):
+        robot.change(_CONFIGURE)
+    robot.until(lambda: words in robot.statuses[-1]['reason'])
+    assert robot.statuses[-1]['state'] == 'unconfigured'
+    robot.set(bundle=str(bundle))
+    robot.change(_CONFIGURE)
 
 
 @pytest.fixture(scope='module')
@@ -296,3 +367,12 @@ def test_in_real_time_renamed_until_sigint(tmp_path, ros_domain):
     finally:
         robot.close()
         process.close()
+
+
+def test_lps_run_ends_with_one_line_on_a_bundle_that_is_not_there(ros_domain):
+    result = subprocess.run(
+        [sys.executable, '-m', 'lps_ros.cli.main', 'run', '--bundle', 'nowhere'],
+        cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 1
+    assert result.stderr.splitlines()[-1].startswith('error: nowhere/policy.json: cannot read')
+    assert 'Traceback' not in result.stderr

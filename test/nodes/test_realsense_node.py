@@ -216,5 +216,7 @@ def test_the_process_without_its_camera_ends_with_one_line(ros_domain):
          'serial_no:=_000000000000'], capture_output=True, text=True, timeout=60,
         env={**os.environ, 'ROS_DOMAIN_ID': str(ros_domain)})
     assert done.returncode == 1
-    assert done.stderr.startswith('error: no RealSense camera ')
-    assert done.stderr.count('\n') == 1
+    # Kilted's middleware warns that the profile's older variable is set too.
+    lines = [line for line in done.stderr.splitlines() if not line.startswith('[WARN]')]
+    assert len(lines) == 1
+    assert lines[0].startswith('error: no RealSense camera ')

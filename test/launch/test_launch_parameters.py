@@ -1,0 +1,47 @@
+"""Launch files offer exactly their nodes' parameters; read from the sources, without launch."""
+
+import ast
+from pathlib import Path
+
+import lps_ros
+import pytest
+
+ROOT = Path(lps_ros.__file__).resolve().parents[1]
+NODES = {'sim': 'simulated_robot', 'record': 'recorder', 'train': 'trainer', 'policy': 'policy'}
+# Launch itself asks for the transitions; what steers is told by the tool that steers.
+NOT_OFFERED = {'policy': 'autostart', 'record': 'policy'}
+# These run on simulated time where a simulator publishes /clock.
+ON_SIMULATED_TIME = ('record', 'policy')
+
+
+def offered(launch_file):
+    """Return name -> type of the parameters that a launch file offers."""
+    for node in ast.parse(launch_file.read_text()).body:
+        if isinstance(node, ast.Assign) and node.targets[0].id == 'PARAMETERS':
+            return {key.value: value.elts[0].id
+                    for key, value in zip(node.value.keys, node.value.values)}
+    raise AssertionError(f'{launch_file} has no table PARAMETERS')
+
+
+def declared(node_file):
+    """Return name -> type of the parameters that a node declares."""
+    return {
+        call.args[1].value: type(ast.literal_eval(call.args[2])).__name__
+        for call in ast.walk(ast.parse(node_file.read_text()))
+        if isinstance(call, ast.Call) and getattr(call.func, 'id', '') == 'declare'
+        and isinstance(call.args[1], ast.Constant)}
+
+
+def test_there_is_a_launch_file_for_each_of_these_nodes():
+    assert {path.name.removesuffix('.launch.py') for path in (ROOT / 'launch').iterdir()
+            if path.is_file()} == set(NODES)
+
+
+@pytest.mark.parametrize('name', NODES)
+def test_a_launch_file_offers_the_parameters_of_its_node(name):
+    expected = declared(ROOT / 'lps_ros' / 'nodes' / f'{NODES[name]}_node.py')
+    assert len(expected) > 4
+    if name in ON_SIMULATED_TIME:
+        expected['use_sim_time'] = 'bool'
+    expected.pop(NOT_OFFERED.get(name), None)
+    assert offered(ROOT / 'launch' / f'{name}.launch.py') == expected

@@ -1,0 +1,107 @@
+"""The whole job over real ROS, each node a process: demonstrate, record, train, steer, replay."""
+
+import json
+from pathlib import Path
+
+from lps_ros.cli.evaluation_run import evaluate
+from lps_ros.cli.evaluation_run import EvaluationSettings
+from lps_ros.cli.full_loop import record_demonstrations
+from lps_ros.cli.full_loop import train
+from lps_ros.cli.main import main as lps
+from lps_ros.cli.processes import NodeProcesses
+from lps_ros.contract import load_contract
+from lps_ros.data.dataset import Dataset
+from lps_ros.data.episode import Episode
+import numpy as np
+import pytest
+
+CONTRACT_FILE = Path(__file__).parents[1] / 'config' / 'ur5e_cube.yaml'
+CONTRACT = load_contract(CONTRACT_FILE)
+EPISODES = 4
+SEED = 500
+# 0.05 s at the contract's 20 Hz.
+PERIOD_NS = 50_000_000
+
+
+@pytest.fixture(scope='module')
+def loop(tmp_path_factory: pytest.TempPathFactory, ros_module_domain: int) -> Path:
+    """Run the loop once, with a skilful operator and a short training; return its folder."""
+    folder = tmp_path_factory.mktemp('loop')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(ros_module_domain))
+        record_demonstrations(
+            contract_file=CONTRACT_FILE, dataset=folder / 'dataset', episodes=EPISODES, task=1,
+            max_ticks=200, logs=folder / 'logs' / 'record', clean=True)
+        train(contract_file=CONTRACT_FILE, dataset=folder / 'dataset', run=folder / 'run',
+              bundle=folder / 'bundle', steps=300, seed=0, logs=folder / 'logs' / 'train')
+        evaluation = evaluate(EvaluationSettings(
+            contract=CONTRACT, contract_file=CONTRACT_FILE, bundle=folder / 'bundle',
+            arms=('prior', 'steered'), episodes=1, first_seed=SEED, task=1,
+            output=folder / 'evaluation', pictures=False))
+    (folder / 'figures.json').write_text(json.dumps(evaluation.figures))
+    return folder
+
+
+def test_operator_places_the_cube_and_the_recorder_keeps_every_tick(loop: Path) -> None:
+    files = Dataset(loop / 'dataset').episodes('success')
+    assert len(files) == EPISODES
+    for file in files:
+        with Episode.open(file) as episode:
+            rows = episode.rows(['cube', 'goal', 'twist'])
+            assert np.linalg.norm(rows['cube'][-1, :3] - rows['goal'][-1, :3]) < 0.04
+            # One observation and one command in every period, none late, none twice.
+            assert set(np.diff(episode.ticks_ns)) == {PERIOD_NS}
+            assert np.array_equal(episode.received_ns('cube')[episode.index('cube')],
+                                  episode.ticks_ns)
+            assert len(set(episode.index('twist')[:-1])) == len(episode.ticks_ns) - 1
+    assert lps(['dataset', 'verify', str(loop / 'dataset')]) == 0
+
+
+def test_policy_drives_the_arm_towards_the_cube(loop: Path) -> None:
+    for arm in ('prior', 'steered'):
+        file, = Dataset(loop / 'evaluation' / 'recordings' / arm).episodes()
+        with Episode.open(file) as episode:
+            rows = episode.rows(['tool', 'cube', 'twist'])
+            apart_m = np.linalg.norm(rows['tool'][:, :2] - rows['cube'][:, :2], axis=1)
+            assert apart_m.min() < 0.5 * apart_m[0]
+            assert np.all(np.abs(rows['twist']) <= CONTRACT.action('twist').limits.high)
+            assert {*episode.stream('twist').source} == {'policy'}
+    figures = json.loads((loop / 'figures.json').read_text())
+    assert [arm['episodes'] for arm in figures['arms'].values()] == [1, 1]
+
+
+def replayed(loop: Path, source: Path) -> dict:
+    """Return the figures of `lps replay`."""
+    file = loop / 'replay.json'
+    assert lps(['replay', str(source), '--bundle', str(loop / 'bundle'),
+                '--json', str(file)]) == 0
+    return json.loads(file.read_text())
+
+
+def test_own_run_replays_without_error_and_the_operators_does_not(loop: Path) -> None:
+    own = replayed(loop, loop / 'evaluation' / 'recordings' / 'steered')
+    operators = replayed(loop, loop / 'dataset')
+    assert max(own['as_executed']['rmse']) < 1e-6
+    assert max(operators['as_executed']['rmse']) > 0.05
+
+
+def test_camera_episode_is_recorded(tmp_path: Path, ros_domain: int) -> None:
+    log = tmp_path / 'operator.jsonl'
+    robot = {'camera': True, 'seed': SEED, 'task': 1, 'episode_steps': 12}
+    recorder = {'contract': str(CONTRACT_FILE), 'dataset': str(tmp_path / 'dataset'),
+                'use_sim_time': True}
+    operator = {'record': True, 'use_sim_time': True, 'first_seed': SEED, 'log_file': str(log)}
+    with NodeProcesses(tmp_path / 'logs') as nodes:
+        for node, parameters in (
+                ('simulated_robot', robot), ('recorder', recorder), ('operator', operator)):
+            nodes.start(node, parameters)
+        assert nodes.wait('operator', 120.0) == 0, nodes.log('operator').read_text()
+    file, = Dataset(tmp_path / 'dataset').episodes('failure')
+    with Episode.open(file) as episode:
+        frames = episode.images('front', np.arange(len(episode.ticks_ns)))
+        assert len(frames) == 13 and frames[0].shape == (64, 64, 3)
+        # The arm moves in the picture, and the picture is no black screen.
+        assert np.std(frames[0]) > 10
+        assert np.abs(frames[-1].astype(int) - frames[0]).max() > 50
+        assert np.array_equal(episode.received_ns('front')[episode.index('front')],
+                              episode.ticks_ns)
