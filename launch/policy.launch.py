@@ -29,9 +29,10 @@ PARAMETERS = {
     'bundle': (str, 'Folder of the policy bundle'),
     'contract': (str, "Contract file of this robot; its topics, ages and limits replace the "
                       "bundle's"),
-    'mode': (str, 'steered (latents from the latent actor) or prior (drawn at random)'),
-    'candidates': (int, 'Latents drawn per plan; the best by Q is taken'),
-    'replan_every': (int, 'Ticks after which a new chunk is planned; 0: when it is used up'),
+    'mode': (str, 'steered (latents from the latent actor), prior (drawn at random) or default '
+                  '(as the bundle says)'),
+    'candidates': (int, 'Latents per plan, the best by Q is taken; 0: as the bundle says'),
+    'replan_every': (int, 'Ticks after which a new chunk is planned; 0: as the bundle says'),
     'seed': (int, 'Seed of the latents'),
     'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),
     'lock_step_wait_s': (float, 'Longest wait of a tick for its observations, in s'),

@@ -37,6 +37,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument(
         '--arms', default='prior,steered', help=f'of {", ".join(_ARMS)}, separated by commas')
     parser.add_argument('--task', type=int, default=1, help="OGBench's task, 1 to 5")
+    parser.add_argument('--mode', choices=('steered', 'prior'), default='',
+                        help="latents of the steered arm (default: the bundle's own way)")
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents the steered policy chooses from (0: the bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0,
@@ -79,8 +81,8 @@ def run(arguments: argparse.Namespace) -> int:
         contract=contract, contract_file=contract_file,
         bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
-        output=output, candidates=arguments.candidates, replan_every=arguments.replan_every,
-        free=arguments.free, record=not arguments.no_record)
+        output=output, mode=arguments.mode, candidates=arguments.candidates,
+        replan_every=arguments.replan_every, free=arguments.free, record=not arguments.no_record)
     evaluation = evaluate(settings)
     command = shlex.join(['lps', *sys.argv[1:]])
     report = write_demo_report(output / 'report.html', settings, evaluation, command)

@@ -29,6 +29,7 @@ class EvaluationSettings:
     What is evaluated and how.
 
     :param arms: of 'operator', 'prior', 'steered'
+    :param mode: of the steered arm: 'steered', 'prior', or '' for the bundle's own
     :param candidates: latents that the steered policy chooses from, 0 for the bundle's own
     :param replan_every: ticks between plans, 0 for the bundle's own
     :param free: real time instead of lock-step
@@ -43,6 +44,7 @@ class EvaluationSettings:
     first_seed: int
     task: int
     output: Path
+    mode: str = ''
     candidates: int = 0
     replan_every: int = 0
     free: bool = False
@@ -55,9 +57,15 @@ class EvaluationSettings:
         return range(self.first_seed, self.first_seed + self.episodes)
 
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
-        """Return the parameters of the policy node for an arm."""
-        return {'mode': arm, 'candidates': self.candidates if arm == 'steered' else 1,
-                'replan_every': self.replan_every}
+        """Return the parameters of the policy node for an arm, with nothing left to default."""
+        if arm == 'prior':
+            return {'mode': 'prior', 'candidates': 1, 'replan_every': 0}
+        metadata = json.loads((self.bundle / 'policy.json').read_text(encoding='utf-8'))
+        own = {'mode': 'steered', 'candidates': 1, 'replan_every': 0,
+               **metadata.get('steering', {})}
+        given = {'mode': self.mode, 'candidates': self.candidates,
+                 'replan_every': self.replan_every}
+        return own | {name: value for name, value in given.items() if value}
 
     @property
     def robot(self) -> dict[str, bool | int | float | str]:

@@ -22,7 +22,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f'lps_ros.cli.{name}').add_parser(subparsers)
     parsed = parser.parse_args(arguments)
     try:
-        return parsed.func(parsed)
+        status = parsed.func(parsed)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the output has seen enough; Python must not flush into it again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except (UserError, OSError, ValueError, ImportError) as error:
         if os.environ.get('LPS_TRACEBACK'):
             raise

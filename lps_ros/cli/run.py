@@ -21,7 +21,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--contract', type=Path,
                         help="this robot's contract file: topics, ages, limits (default: the "
                              "bundle's own)")
-    parser.add_argument('--mode', choices=('steered', 'prior'), default='steered',
+    parser.add_argument('--mode', choices=('default', 'steered', 'prior'), default='default',
                         help='latents from the latent actor, or drawn at random')
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents per plan, the best by Q is taken (default: the "

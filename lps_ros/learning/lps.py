@@ -2,6 +2,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 from typing import NamedTuple
 
@@ -73,8 +74,12 @@ class LPS(nn.Module):
         self.target_critic = Critic(*sizes, config.critic_widths, config.critics)
         self.target_critic.load_state_dict(self.critic.state_dict())
         self.target_critic.requires_grad_(False)
+
+    @cached_property
+    def optimiser(self) -> torch.optim.Adam:
+        """Adam over all parts; made on first use, as a policy that only acts needs none."""
         parameters = [p for p in self.parameters() if p.requires_grad]
-        self.optimiser = torch.optim.Adam(parameters, lr=config.lr, fused=True)
+        return torch.optim.Adam(parameters, lr=self.config.lr, fused=True)
 
     def act(self, observations: Tensor, latents: Tensor) -> Tensor:
         """Decode latents (B, D) into action chunks (B, D) in [-1, 1]."""

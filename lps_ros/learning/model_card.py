@@ -31,7 +31,17 @@ def _summary(content: Mapping[str, Any]) -> str:
         f'- actions: {", ".join(content["actions"]["names"])}\n'
         f'- data contract `{contract["data_hash"]}`, deployment `{contract["deployment_hash"]}`\n'
         f'- weights: decoder {_widths(config["decoder_widths"])}, latent actor '
-        f'{_widths(config["latent_actor_widths"])}, critics {_widths(config["critic_widths"])}\n')
+        f'{_widths(config["latent_actor_widths"])}, critics {_widths(config["critic_widths"])}\n'
+        + _steering(content.get('steering')))
+
+
+def _steering(steering: Mapping[str, Any] | None) -> str:
+    if not steering:
+        return ''
+    own = 'the latent actor and others' if steering['mode'] == 'steered' else 'the prior'
+    every = f'every {steering["replan_every"]} ticks' if steering['replan_every'] else 'per chunk'
+    return (f'- run, unless told otherwise: the best by the critics of {steering["candidates"]} '
+            f'latents from {own}, planned {every}\n')
 
 
 def _widths(widths: list[int]) -> str:

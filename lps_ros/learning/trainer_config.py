@@ -19,6 +19,7 @@ import yaml
 _MOST = 1e9
 RANGES = {
     'steps': (1, _MOST), 'batch_size': (4, 65536), 'seed': (0, 2**32 - 1), 'threads': (0, 256),
+    'candidates': (1, 1024), 'replan_every': (0, 1000),
     'log_every': (1, _MOST), 'checkpoint_every': (1, _MOST), 'observation_noise': (0, 10),
     'horizon': (1, 1000), 'discount': (0, 1), 'decoder_widths': (1, 65536),
     'critic_widths': (1, 65536), 'latent_actor_widths': (1, 65536), 'critics': (1, 64),
@@ -39,7 +40,7 @@ class TrainerConfig:
     steps: int = 9000  # updates
     batch_size: int = 256  # chunks
     lr_schedule: Literal['cosine', 'constant'] = 'cosine'  # cosine: down to 0 at the last step
-    observation_noise: float = 0.02  # standard deviations of the data
+    observation_noise: float = 0.0  # standard deviations of the data
     use_failures: bool = False  # train on failed episodes too
     observations: tuple[str, ...] = ()  # contract keys; empty: all but images
     start_from: str = ''  # policy bundle to fine-tune; empty: random weights
@@ -48,6 +49,9 @@ class TrainerConfig:
     threads: int = 1  # of torch on the CPU; 0: leave as it is
     log_every: int = 50  # updates
     checkpoint_every: int = 1000  # updates
+    mode: Literal['steered', 'prior'] = 'prior'  # how the bundle is run: where latents come from
+    candidates: int = 8  # how the bundle is run: latents per plan, the best by Q is taken
+    replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
     lps: LPSConfig = field(default_factory=LPSConfig)
 
     @classmethod

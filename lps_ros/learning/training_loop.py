@@ -23,7 +23,8 @@ from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 # Settings that a resumed run may change: they do not decide what the weights become.
-_FREE = ('log_every', 'checkpoint_every', 'device', 'threads')
+_FREE = ('log_every', 'checkpoint_every', 'device', 'threads', 'mode', 'candidates',
+         'replan_every')
 
 
 class TrainingLoop:

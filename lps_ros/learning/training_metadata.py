@@ -17,6 +17,8 @@ def training_metadata(
         metrics: Mapping[str, float]) -> dict[str, Any]:
     """Return what a bundle says of its training."""
     return {
+        'steering': {'mode': config.mode, 'candidates': config.candidates,
+                     'replan_every': config.replan_every},
         'data': data.description,
         'observation_statistics': data.statistics,
         'training': {

@@ -23,8 +23,6 @@ from std_msgs.msg import String
 
 # Wall time without a new status of the robot after which an episode is given up.
 _STALL_S = 20.0
-# Of the policy, kept in the recording so that a replay can repeat its plans.
-_SETTINGS = ('mode', 'candidates', 'replan_every')
 
 
 @contextmanager
@@ -94,11 +92,10 @@ class EpisodeRunner:
         self._remote.trigger('simulated_robot/reset')
         self._spin_until(lambda: self._status.get('episode') != before, 'a reset of the robot')
         if dataset is not None:
-            settings = {name: self._policy_status[name] for name in _SETTINGS
-                        if name in self._policy_status} | policy | {'seed': seed}
+            # Kept in the recording so that a replay can repeat the plans.
             self._remote.set_parameters(
                 'recorder', dataset=str(dataset), source='policy',
-                policy=json.dumps(settings))
+                policy=json.dumps({'seed': seed, **policy}))
             self._remote.trigger('recorder/start')
         self._frames = []
         self._remote.change_state('policy', Transition.TRANSITION_ACTIVATE)

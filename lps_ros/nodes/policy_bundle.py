@@ -50,5 +50,6 @@ def ready_bundle(
 
 def _steering(bundle: Any) -> Steering:
     wanted = bundle.metadata.get('steering', {})
-    return Steering(mode='steered', candidates=max(1, int(wanted.get('candidates', 1))),
-                    replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))
+    return Steering(
+        mode=wanted.get('mode', 'steered'), candidates=max(1, int(wanted.get('candidates', 1))),
+        replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))

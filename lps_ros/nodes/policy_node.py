@@ -140,10 +140,11 @@ class PolicyNode(ManagedNode):
         declare(self, 'bundle', '', 'Folder of the policy bundle.')
         declare(self, 'contract', '',
                 "Contract file of this robot; its topics, ages and limits replace the bundle's.")
-        declare(self, 'mode', 'steered', 'Latents from the latent actor or drawn at random.',
-                one_of=('steered', 'prior'))
+        declare(self, 'mode', 'default', "Latents from the latent actor or drawn at random; "
+                "'default': as the bundle says.", one_of=('default', 'steered', 'prior'))
         declare(self, 'candidates', 0,
-                "Latents per plan, the best by Q is taken; 0: the bundle's own number, or 1.",
+                "Latents per plan, the best by Q is taken; 0: with the bundle's own mode its own "
+                'number, else 1.',
                 between=(0, 1024))
         declare(self, 'replan_every', 0,
                 "Ticks after which a new chunk is planned; 0: the bundle's own number, or when "
@@ -227,11 +228,12 @@ class PolicyNode(ManagedNode):
             self._loop.start()
 
     def _steering(self) -> Steering:
-        mode = self._value('mode')
-        own_candidates = self._own.candidates if mode == 'steered' else 1
+        own, mode = self._own, self._value('mode')
+        default = mode == 'default'
         return Steering(
-            mode=mode, candidates=self._value('candidates') or own_candidates,
-            replan_every=self._value('replan_every') or self._own.replan_every)
+            mode=own.mode if default else mode,
+            candidates=self._value('candidates') or (own.candidates if default else 1),
+            replan_every=self._value('replan_every') or (own.replan_every if default else 0))
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds

@@ -12,6 +12,8 @@ from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 
 Deliver = Callable[[int], None]
+# A reading that is missing would give what was sent after it too early a time.
+_EVERY_READING = QoSProfile(depth=10_000)
 # Readings that are kept: at two a tick, far longer than any message is under way.
 _KEPT_READINGS = 2000
 
@@ -35,7 +37,7 @@ class ReceiveClock:
         self._held: list[tuple[int, int, Deliver]] = []
         self._count = 0
         self._subscription = node.create_subscription(
-            Clock, '/clock', self._on_clock, QoSProfile(depth=100)) if self._simulated else None
+            Clock, '/clock', self._on_clock, _EVERY_READING) if self._simulated else None
 
     def message(self, info: dict[str, Any], deliver: Deliver) -> None:
         """Call `deliver(received_ns)` for a message, given its MessageInfo."""
@@ -54,7 +56,7 @@ class ReceiveClock:
     def flush(self) -> None:
         """Deliver all that is held, by the readings that have arrived so far."""
         if self._subscription is not None:
-            drain(self._subscription, self._on_clock)
+            drain(self._subscription, self._keep_reading)
         self._release(before_ns=None)
 
     def _hold(self, sent_ns: int, deliver: Deliver) -> None:
@@ -64,12 +66,17 @@ class ReceiveClock:
             self._release(before_ns=self._sent_ns[-1])
 
     def _on_clock(self, clock: Clock, info: dict[str, Any]) -> None:
+        self._keep_reading(clock, info)
+        # The executor takes one message a turn, and the clock has more of them than others.
+        drain(self._subscription, self._keep_reading)
+        self._release(before_ns=self._sent_ns[-1])
+
+    def _keep_reading(self, clock: Clock, info: dict[str, Any]) -> None:
         sent_ns = info['source_timestamp']
         if self._sent_ns and sent_ns <= self._sent_ns[-1]:
             return
         self._sent_ns.append(sent_ns)
         self._reading_ns.append(clock.clock.sec * 1_000_000_000 + clock.clock.nanosec)
-        self._release(before_ns=sent_ns)
         if len(self._sent_ns) > 2 * _KEPT_READINGS:
             del self._sent_ns[:_KEPT_READINGS]
             del self._reading_ns[:_KEPT_READINGS]

@@ -38,7 +38,7 @@ class RobotTopics:
     def __init__(self, node: Node) -> None:
         self._node = node
         # Reliable: a lost reading would hold up whoever waits for the next tick.
-        self._clock = node.create_publisher(Clock, '/clock', 10)
+        self._clock = node.create_publisher(Clock, '/clock', 100)
         self._joints = self._publisher(JointState, 'joint_states')
         self._tool = self._publisher(PoseStamped, 'tool_pose')
         self._cube = self._publisher(PoseStamped, 'cube_pose')

@@ -172,9 +172,9 @@ def test_the_trainer_is_launched(launch_file, tmp_path):
 
 
 def test_the_policy_is_configured_and_activated_only_on_request(launch_file, bundle):
-    launched = launch_file('policy.launch.py', f'bundle:={bundle}', 'candidates:=4')
+    launched = launch_file('policy.launch.py', f'bundle:={bundle}', 'candidates:=4', 'mode:=prior')
     launched.wait_for_state('/policy', 'inactive')
-    assert launched.parameters('/policy', 'candidates', 'mode') == [4, 'steered']
+    assert launched.parameters('/policy', 'candidates', 'mode') == [4, 'prior']
     launched.end()
 
 

@@ -104,3 +104,14 @@ def test_a_message_from_before_the_first_reading_gets_the_first() -> None:
     receive_clock.message({'source_timestamp': 5}, got.append)
     node.on_clock(*clock(100, 10))
     assert got == [100]
+
+
+def test_readings_that_wait_are_taken_at_once() -> None:
+    """The clock ticks twice while others publish once: its queue must not overflow."""
+    node = FakeNode(simulated=True)
+    receive_clock, got = ReceiveClock(node), []
+    receive_clock.message({'source_timestamp': 15}, got.append)
+    receive_clock.message({'source_timestamp': 25}, got.append)
+    node.queue += [clock(200, 20), clock(300, 30)]
+    node.on_clock(*clock(100, 10))
+    assert got == [100, 200] and not node.queue
