@@ -53,11 +53,17 @@ def train(
     """
     Train on the dataset with the trainer node, which leaves a policy bundle.
 
+    Goes on from the run's checkpoint; does nothing where the bundle is there already.
+
     :param steps: training steps, 0 for the trainer's default
     :raises UserError: where training fails
     """
+    if bundle.exists():
+        print(f'{bundle} is there already')
+        return
     parameters = {'contract': str(contract_file), 'dataset': str(dataset), 'run': str(run),
-                  'bundle': str(bundle), 'seed': seed, 'autostart': True, 'exit_when_done': True}
+                  'bundle': str(bundle), 'seed': seed, 'resume': any(run.glob('checkpoint*')),
+                  'autostart': True, 'exit_when_done': True}
     if steps:
         parameters['steps'] = steps
     start_s = time.monotonic()

@@ -35,12 +35,12 @@ SCHEMA_VERSION = 1
 @dataclass(frozen=True, kw_only=True)
 class ReplaySettings:
     """
-    How chunks are planned; None takes what the recording says of its policy, else the default.
+    How chunks are planned; None takes what the recording says of its policy, else the bundle.
 
-    :param mode: 'steered' or 'prior'; steered by default
-    :param candidates: latents drawn per plan; 1 by default
-    :param replan_every: ticks between plans; the whole chunk by default
-    :param seed: of the latents; 0 by default
+    :param mode: 'steered' or 'prior'
+    :param candidates: latents drawn per plan
+    :param replan_every: ticks between plans, 0 for the whole chunk
+    :param seed: of the latents; 0 where the recording says nothing
     """
 
     mode: str | None = None
@@ -48,11 +48,20 @@ class ReplaySettings:
     replan_every: int | None = None
     seed: int | None = None
 
-    def resolve(self, recorded: dict[str, Any], horizon: int) -> tuple[Steering, int]:
-        """Return the steering and the seed, given the settings in an episode's start event."""
+    def resolve(
+            self, recorded: dict[str, Any], own: dict[str, Any],
+            horizon: int) -> tuple[Steering, int]:
+        """
+        Return the steering and the seed.
+
+        :param recorded: what an episode's start event says of the policy that drove; may be empty
+        :param own: how the bundle is to be run; may be empty
+        """
+        settings = recorded or own
+
         def value(name: str, default: str | int) -> Any:
             given = getattr(self, name)
-            return recorded.get(name, default) if given is None else given
+            return settings.get(name, default) if given is None else given
 
         return Steering(
             mode=value('mode', 'steered'), candidates=max(1, value('candidates', 1)),
@@ -112,7 +121,8 @@ def replay(
             with Episode.open(path) as episode:
                 robot = contract or episode.contract
                 differing += _check(seen, episode.contract, str(path))
-                steering, seed = settings.resolve(_policy_settings(episode), horizon)
+                steering, seed = settings.resolve(
+                    _policy_settings(episode), bundle.metadata.get('steering', {}), horizon)
                 each = replay_episode(
                     episode, bundle.policy, robot.subset(_keys(seen)), horizon=horizon,
                     steering=steering, seed=seed)

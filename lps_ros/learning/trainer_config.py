@@ -29,7 +29,7 @@ PRESETS: dict[str, dict[str, Any]] = {
     'published': {
         'decoder_widths': (512,) * 4, 'critic_widths': (256,) * 4,
         'latent_actor_widths': (256,) * 2, 'lr': 3e-4, 'lr_schedule': 'constant',
-        'steps': 1_000_000, 'observation_noise': 0.0},
+        'steps': 1_000_000, 'mode': 'steered', 'candidates': 1, 'replan_every': 0},
 }
 
 
