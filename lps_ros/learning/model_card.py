@@ -38,10 +38,11 @@ def _summary(content: Mapping[str, Any]) -> str:
 def _steering(steering: Mapping[str, Any] | None) -> str:
     if not steering:
         return ''
-    own = 'the latent actor and others' if steering['mode'] == 'steered' else 'the prior'
-    every = f'every {steering["replan_every"]} ticks' if steering['replan_every'] else 'per chunk'
-    return (f'- run, unless told otherwise: the best by the critics of {steering["candidates"]} '
-            f'latents from {own}, planned {every}\n')
+    own = 'the prior' if steering.get('mode') == 'prior' else 'the latent actor and others'
+    ticks = steering.get('replan_every')
+    return (f'- run, unless told otherwise: the best by the critics of '
+            f'{steering.get("candidates", 1)} latents from {own}, planned '
+            f'{f"every {ticks} ticks" if ticks else "once a chunk"}\n')
 
 
 def _widths(widths: list[int]) -> str:

@@ -50,9 +50,11 @@ def test_every_type_is_read_as_written():
 
 def test_the_shipped_contract_has_the_simulated_robots_streams():
     contract = load_contract(SHIPPED)
-    assert [o.key for o in contract.observations] == ['joints', 'gripper', 'tool', 'cube', 'front']
+    assert [o.key for o in contract.observations] == [
+        'joints', 'gripper', 'tool', 'cube', 'goal', 'front']
     assert [o.key for o in contract.observations if not o.required] == ['front']
-    assert [d.key for d in contract.derived] == ['cube_in_tool']
+    assert [d.key for d in contract.derived] == ['cube_in_tool', 'cube_to_goal']
+    assert contract.task.failure_reward is None
     assert [a.topic for a in contract.actions] == [
         'servo_node/delta_twist_cmds', 'gripper_controller/commands']
     assert contract.text == SHIPPED.read_text()

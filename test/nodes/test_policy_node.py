@@ -70,7 +70,7 @@ def connection(process, ros_module_domain):
 @pytest.fixture
 def robot(connection):
     """Return the robot's end of an active policy node; the node is inactive afterwards."""
-    connection.set(seed=0, mode='steered', candidates=0, replan_every=0, lock_step_wait_s=10.0)
+    connection.set(seed=0, mode='default', candidates=0, replan_every=0, lock_step_wait_s=10.0)
     connection.change(_ACTIVATE)
     yield connection
     connection.until(lambda: connection.statuses)
@@ -217,7 +217,7 @@ def test_a_transition_that_does_not_exist_is_refused_and_the_node_lives_on(robot
 
 
 def test_parameters_out_of_range_are_refused_with_a_reason(robot):
-    with pytest.raises(StartError, match='expected one of: steered, prior'):
+    with pytest.raises(StartError, match='expected one of: default, steered, prior'):
         robot.set(mode='posterior')
     with pytest.raises(StartError, match='candidates'):
         robot.set(candidates=-1)
