@@ -191,7 +191,7 @@ def drive(
         physical = None
         if tick - first >= begin:
             physical = (command(tick - first, arm.tool) if pilot is None
-                        else pilot.tick(tick, tick_ns + _MS).command)
+                        else pilot.tick(tick, lambda now_ns=tick_ns + _MS: now_ns).command)
         if physical is not None:
             for topic, message in _commands(physical, tick_ns + _MS).items():
                 if not leave_out(topic, tick - first):

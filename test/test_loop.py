@@ -59,7 +59,7 @@ def test_operator_places_the_cube_and_the_recorder_keeps_every_tick(loop: Path) 
 
 def test_policy_drives_the_arm_towards_the_cube(loop: Path) -> None:
     for arm in ('prior', 'steered'):
-        file, = Dataset(loop / 'evaluation' / 'recordings' / arm).episodes()
+        file, = Dataset(recordings(loop) / arm).episodes()
         with Episode.open(file) as episode:
             rows = episode.rows(['tool', 'cube', 'twist'])
             apart_m = np.linalg.norm(rows['tool'][:, :2] - rows['cube'][:, :2], axis=1)
@@ -68,6 +68,12 @@ def test_policy_drives_the_arm_towards_the_cube(loop: Path) -> None:
             assert {*episode.stream('twist').source} == {'policy'}
     figures = json.loads((loop / 'figures.json').read_text())
     assert [arm['episodes'] for arm in figures['arms'].values()] == [1, 1]
+
+
+def recordings(loop: Path) -> Path:
+    """Return the folder of the evaluation's recordings."""
+    run, = (loop / 'evaluation' / 'recordings').iterdir()
+    return run
 
 
 def replayed(loop: Path, source: Path) -> dict:
@@ -79,7 +85,7 @@ def replayed(loop: Path, source: Path) -> dict:
 
 
 def test_own_run_replays_without_error_and_the_operators_does_not(loop: Path) -> None:
-    own = replayed(loop, loop / 'evaluation' / 'recordings' / 'steered')
+    own = replayed(loop, recordings(loop) / 'steered')
     operators = replayed(loop, loop / 'dataset')
     assert max(own['as_executed']['rmse']) < 1e-6
     assert max(operators['as_executed']['rmse']) > 0.05

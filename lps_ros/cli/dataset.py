@@ -8,6 +8,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lps_ros.cli.output_file import output_file
 from lps_ros.errors import UserError
 from tqdm import tqdm
 
@@ -57,7 +58,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         command.add_argument('--outcome', choices=('success', 'failure'),
                              help='outcome of what was not marked with one')
     for command in (info, verify, repair, convert):
-        command.add_argument('--json', type=Path, metavar='FILE', help='write the figures here')
+        command.add_argument('--json', type=output_file, metavar='FILE',
+                             help='write the figures here')
 
 
 def _add(

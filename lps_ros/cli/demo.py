@@ -11,6 +11,7 @@ from lps_ros.cli.evaluation_run import evaluate
 from lps_ros.cli.evaluation_run import EvaluationSettings
 from lps_ros.cli.full_loop import record_demonstrations
 from lps_ros.cli.full_loop import train
+from lps_ros.cli.output_file import output_file
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
 from lps_ros.errors import UserError
@@ -47,7 +48,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--output', type=Path, default=Path('demo_output'),
                         help='folder of report, recordings and logs')
     parser.add_argument('--no-record', action='store_true', help='keep no recordings')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
+    parser.add_argument('--json', type=output_file, help='write the figures to this file')
     parser.add_argument('--full', action='store_true', help='record and train first')
     parser.add_argument('--demonstrations', type=int, default=150,
                         help='with --full: episodes of the operator')
@@ -69,6 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     output = arguments.output.resolve()
     bundle = arguments.bundle
     if arguments.full:
+        _keep_to_settings(output, arguments)
         bundle = bundle or output / 'bundle'
         logs = output / 'logs'
         record_demonstrations(
@@ -88,8 +90,22 @@ def run(arguments: argparse.Namespace) -> int:
     report = write_demo_report(output / 'report.html', settings, evaluation, command)
     print(f'report: {report}')
     if settings.record:
-        print(f'recordings: {output / "recordings"}')
+        print(f'recordings: {settings.recordings}')
     if arguments.json:
         arguments.json.write_text(json.dumps(
             {'command': command, **evaluation.figures}, indent=2) + '\n', encoding='utf-8')
     return 0
+
+
+def _keep_to_settings(output: Path, arguments: argparse.Namespace) -> None:
+    """Let a full demo go on in a folder only where it was begun with the same settings."""
+    wanted = {name: getattr(arguments, name) for name in ('task', 'demonstrations', 'steps')}
+    file = output / 'full_demo.json'
+    if file.exists():
+        begun = json.loads(file.read_text(encoding='utf-8'))
+        if begun != wanted:
+            raise UserError(f'{output} holds a full demo with {begun}, now asked for {wanted}; '
+                            'give another --output or the same settings')
+        return
+    output.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(wanted) + '\n', encoding='utf-8')

@@ -25,6 +25,8 @@ def write_demo_report(
         "success: OGBench's own, the cube within 4 cm of the goal, even if still held. placed: "
         'released and at rest there for 0.5 s. A failure counts as '
         f'{figures["full_time_s"]:.0f} s. Intervals: Wilson, 95 %.'))
+    for arm, text in figures['settings'].items():
+        report.paragraph(f'{arm}: {text}.')
     report.plot(success_over_time(
         evaluation.results, rate_hz=settings.contract.rate_hz,
         full_steps=settings.contract.task.max_ticks),

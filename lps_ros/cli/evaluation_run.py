@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass
+from functools import cached_property
 import json
 from pathlib import Path
+import time
 from typing import TYPE_CHECKING
 
 from lps_ros.cli.processes import NodeProcesses
@@ -51,6 +53,11 @@ class EvaluationSettings:
     record: bool = True
     pictures: bool = True
 
+    @cached_property
+    def recordings(self) -> Path:
+        """Return the folder of this run's recordings; earlier ones stay beside it."""
+        return self.output / 'recordings' / time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
+
     @property
     def seeds(self) -> range:
         """Return the seeds that every arm runs."""
@@ -58,14 +65,31 @@ class EvaluationSettings:
 
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
-        if arm == 'prior':
-            return {'mode': 'prior', 'candidates': 1, 'replan_every': 0}
         metadata = json.loads((self.bundle / 'policy.json').read_text(encoding='utf-8'))
         own = {'mode': 'steered', 'candidates': 1, 'replan_every': 0,
                **metadata.get('steering', {})}
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every}
-        return own | {name: value for name, value in given.items() if value}
+        steered = own | {name: value for name, value in given.items() if value}
+        if arm == 'prior':
+            # One random latent; all else alike, so that the difference is the steering.
+            return {**steered, 'mode': 'prior', 'candidates': 1}
+        return steered
+
+    def describe(self, arm: str) -> str:
+        """Return how an arm chooses its actions, in a few words."""
+        if arm == 'operator':
+            return 'the scripted operator'
+        policy = self.policy(arm)
+        latents = {
+            ('prior', True): 'one random latent',
+            ('prior', False): f'the best of {policy["candidates"]} random latents by the critics',
+            ('steered', True): "the latent actor's latent",
+            ('steered', False): f"the best of the latent actor's latent and "
+                                f'{policy["candidates"] - 1} random ones by the critics',
+        }[policy['mode'], policy['candidates'] == 1]
+        ticks = policy['replan_every']
+        return f'{latents}, planned {f"every {ticks} ticks" if ticks else "once a chunk"}'
 
     @property
     def robot(self) -> dict[str, bool | int | float | str]:
@@ -99,6 +123,9 @@ def evaluate(settings: EvaluationSettings) -> Evaluation:
         for arm, result in _policy_results(settings, policy_arms):
             table.add(arm, result)
     figures = table.summary()
+    figures['settings'] = {arm: settings.describe(arm) for arm in settings.arms}
+    for arm, text in figures['settings'].items():
+        print(f'{arm}: {text}')
     pictures = _pictures(settings, policy_arms) if settings.pictures else {}
     return Evaluation(results=table.arms, figures=figures, pictures=pictures)
 
@@ -112,7 +139,7 @@ def _policy_results(
                 'contract': str(settings.contract_file), 'use_sim_time': True,
                 'leave_out': _CAMERA})
         for arm in arms:
-            recordings = settings.output / 'recordings' / arm if settings.record else None
+            recordings = settings.recordings / arm if settings.record else None
             for seed in settings.seeds:
                 result, _ = runner.run(
                     task=settings.task, seed=seed, dataset=recordings, **settings.policy(arm))

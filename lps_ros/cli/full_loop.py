@@ -74,4 +74,6 @@ def train(
             continue
         if status:
             raise UserError(nodes.dead())
+    if not bundle.exists():
+        raise UserError(f'training left no {bundle}; see {logs}')
     print(f'trained in {(time.monotonic() - start_s) / 60:.1f} min: {bundle}')

@@ -3,6 +3,7 @@
 import argparse
 from pathlib import Path
 
+from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
 from lps_ros.errors import UserError
 from tqdm import tqdm
@@ -28,14 +29,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--namespace', default='', help='of the topics in a bag')
     parser.add_argument('--episodes', type=int, help='replay only the first so many')
     parser.add_argument('--mode', choices=('steered', 'prior'),
-                        help='default: as recorded, else steered')
+                        help="default: as recorded, else the bundle's own")
     parser.add_argument('--candidates', type=int,
-                        help='latents drawn per plan (default: as recorded, else 1)')
+                        help="latents per plan (default: as recorded, else the bundle's own)")
     parser.add_argument('--replan-every', type=int,
-                        help='ticks between plans (default: as recorded, else the whole chunk)')
+                        help="ticks between plans (default: as recorded, else the bundle's own)")
     parser.add_argument('--seed', type=int, help='of the latents (default: as recorded, else 0)')
-    parser.add_argument('--json', type=Path, help='write the figures to this file')
-    parser.add_argument('--html', type=Path, help='write a page to this file')
+    parser.add_argument('--json', type=output_file, help='write the figures to this file')
+    parser.add_argument('--html', type=output_file, help='write a page to this file')
     parser.set_defaults(func=run)
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
+from lps_ros.cli.output_file import output_file
 
 _EXAMPLES = """  lps sim --free                    at real time, topics as on a real arm
   lps sim --camera                  with camera/front/image_raw
@@ -19,10 +20,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
     parser.add_argument('--real-time-factor', type=float, default=1.0, help='with --free')
     parser.add_argument('--task', type=int, default=1, help="OGBench's task, 1 to 5")
-    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--seed', type=int, default=0, help='of the scene')
     parser.add_argument('--camera', action='store_true', help='publish the camera too')
     parser.add_argument('--measure', action='store_true', help='measure the tracking and exit')
-    parser.add_argument('--json', type=Path, help='with --measure: write the figures here')
+    parser.add_argument('--json', type=output_file, help='with --measure: write the figures here')
     parser.set_defaults(func=run)
 
 

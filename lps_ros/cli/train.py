@@ -9,6 +9,7 @@ import sys
 import threading
 from typing import Any
 
+from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
 from tqdm import tqdm
 
@@ -35,7 +36,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help='settings that win over the file')
     parser.add_argument('--use-failures', action='store_true', help='train on failures too')
     parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in RUN')
-    parser.add_argument('--json', type=Path, help='write the last metrics to this file')
+    parser.add_argument('--json', type=output_file, help='write the last metrics to this file')
     parser.set_defaults(func=run)
 
 

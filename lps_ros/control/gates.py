@@ -121,5 +121,4 @@ def _at_or_before(kept: deque[_Received], time_ns: int) -> _Received | None:
     for received in reversed(kept):
         if received.received_ns <= time_ns:
             return received
-    # More rows than are kept came since the tick: the oldest is nearest to it.
-    return kept[0] if len(kept) == _KEPT_ROWS else None
+    return None

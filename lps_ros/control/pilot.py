@@ -106,22 +106,28 @@ class Pilot:
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """Return the stop of every channel and forget the chunk."""
         self._executor.reset()
-        self._in_force = self._limiter.at_rest
+        rest = self._limiter.at_rest
+        # A channel that holds goes on from its last command, within its step limit.
+        self._in_force = np.where(np.isnan(rest), self._in_force, rest)
         self._stopped = True
         return tuple(self._codec.stop(now_ns))
 
-    def tick(self, tick: int, now_ns: int) -> Decision:
+    def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """
-        Decide for control tick `tick`, served at `now_ns`.
+        Decide for control tick `tick`; `clock_ns` reads the time, before and after planning.
 
         After a tick without action the next one begins with a fresh chunk.
         """
         tick_ns = self._contract.clock.time_ns(tick)
+        now_ns = clock_ns()
         reasons = self.gate.reasons(tick_ns, now_ns)
         if reasons:
             return self._refuse(reasons, now_ns)
         try:
-            return self._act(tick, now_ns, self.gate.rows(tick_ns))
+            decision = self._act(tick, clock_ns, self.gate.rows(tick_ns))
+            # Planning takes time, in which an observation may have become too old.
+            reasons = self.gate.reasons(tick_ns, clock_ns()) if decision.plan_s else []
+            return self._refuse(reasons, clock_ns()) if reasons else decision
         except (CommandRefused, MessageError) as error:
             text = str(error)
         except Exception as error:  # whatever the network raises must end in a stop
@@ -133,7 +139,9 @@ class Pilot:
         stop = () if self._stopped else self.stop(now_ns)
         return Decision(messages=stop, reasons=tuple(reasons))
 
-    def _act(self, tick: int, now_ns: int, rows: Mapping[str, np.ndarray]) -> Decision:
+    def _act(
+            self, tick: int, clock_ns: Callable[[], int],
+            rows: Mapping[str, np.ndarray]) -> Decision:
         self._executor.replan_every = self.steering.replan_every or self._horizon
         chunks: tuple[OutgoingMessage, ...] = ()
         plan_s = None
@@ -146,7 +154,7 @@ class Pilot:
             self._executor.start(actions, tick)
         step = self._executor.step(tick)
         command, notes = self._limiter.apply(step.action, self._in_force, rows)
-        messages = tuple(self._codec.messages(command, now_ns))
+        messages = tuple(self._codec.messages(command, clock_ns()))
         self._in_force = command
         self._stopped = False
         return Decision(

@@ -1,13 +1,13 @@
 """Turns any recording into episodes: the recorder's own log as well as a rosbag2."""
 
 from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import dataclass
 import logging
 from pathlib import Path
 
 from lps_ros.contract import Contract
 from lps_ros.contract import ContractError
-from lps_ros.contract import MessageError
 from lps_ros.contract import parse_contract
 from lps_ros.data.bag import Bag
 from lps_ros.data.bag_topics import match_topics
@@ -115,11 +115,29 @@ def _read(
                 continue
             for builder in by_topic[message.topic]:
                 builder.add(message.received_ns, content)
-        except (DataError, MessageError) as error:
+        except DataError as error:
             raise BagError(f"{bag.path}: topic '{message.topic}' at {message.received_ns} ns: "
                            f'{error}') from error
+    _judge_misfits(bag, builders.values())
     return _Recording(
         streams={key: builder.build() for key, builder in builders.items()}, events=events)
+
+
+def _judge_misfits(bag: Bag, builders: Iterable[StreamBuilder]) -> None:
+    """
+    Warn of messages that do not fit their stream, as of a second publisher on its topic.
+
+    Raises BagError where no message of a stream fits.
+    """
+    for builder in builders:
+        if builder.misfits and not builder.count:
+            raise BagError(f"{bag.path}: topic '{builder.spec.topic}': no message fits "
+                           f"'{builder.spec.key}': {builder.last_misfit}")
+        if builder.misfits:
+            _LOGGER.warning(
+                "%s: left out %d of %d messages on '%s' that do not fit '%s': %s", bag.path,
+                builder.misfits, builder.misfits + builder.count, builder.spec.topic,
+                builder.spec.key, builder.last_misfit)
 
 
 def _warn_of_damage(bag: Bag, recording: _Recording) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from lps_ros.contract import Action
 from lps_ros.contract import extract
+from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.contract import row_width
 from lps_ros.data.frames import encode_frame
@@ -69,10 +70,22 @@ class StreamBuilder:
         self._received_ns: list[int] = []
         self._stamp_ns: list[int] = []
         self._rows: list[np.ndarray | bytes] = []
+        self.misfits = 0
+        self.last_misfit = ''
+
+    @property
+    def count(self) -> int:
+        """Return the number of messages that fit."""
+        return len(self._rows)
 
     def add(self, received_ns: int, message: Any) -> None:
-        """Add a decoded message; raises MessageError where it does not fit the contract."""
-        row = extract(self.spec, message)
+        """Add a decoded message; one that does not fit the contract is counted in `misfits`."""
+        try:
+            row = extract(self.spec, message)
+        except MessageError as error:
+            self.misfits += 1
+            self.last_misfit = str(error)
+            return
         self._rows.append(encode_frame(row, self._image_format) if self._image_format else row)
         self._received_ns.append(received_ns)
         self._stamp_ns.append(stamp_ns(message))

@@ -43,8 +43,10 @@ def _differences(recorded: Contract, contract: Contract) -> tuple[str, ...]:
     """Compare what both observe, once for all episodes of one recorded contract."""
     wanted = {o.key for o in contract.observations}
     shared = [o.key for o in recorded.observations if o.key in wanted]
+    needed = [o.key for o in contract.observations if o.key in shared or not _is_optional_image(o)]
     try:
-        return tuple(differences(recorded.subset(shared) if shared else recorded, contract).data)
+        return tuple(differences(recorded.subset(shared) if shared else recorded,
+                                 contract.subset(needed)).data)
     except ContractError as error:
         return (str(error),)
 

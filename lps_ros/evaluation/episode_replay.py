@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from typing import Protocol
 
@@ -100,7 +101,8 @@ def replay_episode(
         if row < first:
             continue
         decision = pilot.tick(
-            contract.clock.index_at_or_before(tick_ns), tick_ns + SERVED_AFTER_NS)
+            contract.clock.index_at_or_before(tick_ns),
+            partial(int, tick_ns + SERVED_AFTER_NS))
         limited.update(_limited(note) for note in decision.notes)
         limited_ticks += bool(decision.notes)
         if decision.acting:

@@ -21,6 +21,7 @@ from lps_ros.learning.bundle_reading import read_config
 from lps_ros.learning.bundle_reading import read_contract
 from lps_ros.learning.bundle_reading import read_metadata
 from lps_ros.learning.bundle_reading import read_normaliser
+from lps_ros.learning.bundle_reading import read_steering
 from lps_ros.learning.bundle_reading import read_weights
 from lps_ros.learning.bundle_reading import WEIGHTS
 from lps_ros.learning.errors import BundleError
@@ -77,6 +78,7 @@ def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
     path = Path(path)
     content = read_metadata(path)
     source = str(path / METADATA)
+    content['steering'] = read_steering(content, source)
     contract = read_contract(content, source)
     normaliser = read_normaliser(content, source)
     config = read_config(content, source)

@@ -18,6 +18,7 @@ from lps_ros.learning.lps import LPSConfig
 from lps_ros.learning.settings import build
 from lps_ros.learning.settings import names
 from lps_ros.learning.trainer_config import RANGES
+from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.torch import load
@@ -25,6 +26,7 @@ from torch import Tensor
 
 WEIGHTS = 'weights.safetensors'
 METADATA = 'policy.json'
+_STEERING = ('mode', 'candidates', 'replan_every')
 
 
 def _read(path: Path) -> bytes:
@@ -49,6 +51,17 @@ def read_metadata(path: Path) -> dict[str, Any]:
         raise BundleError(f'{source}: found a {type(content).__name__}, expected an object; the '
                           'bundle is damaged, copy it again')
     return migrated(content, str(source))
+
+
+def read_steering(content: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Return how the bundle is to be run: mode, candidates, replan_every; those it names."""
+    steering = entry(content, 'steering', dict, source) if 'steering' in content else {}
+    known = {name: steering[name] for name in _STEERING if name in steering}
+    try:
+        config = build(TrainerConfig, known, RANGES, f'{source}: steering')
+    except ConfigError as error:
+        raise BundleError(f'{error}; correct it, or copy the bundle again') from error
+    return {name: getattr(config, name) for name in known}
 
 
 def read_contract(content: Mapping[str, Any], source: str) -> Contract:

@@ -50,7 +50,7 @@ class TrainerConfig:
     log_every: int = 50  # updates
     checkpoint_every: int = 1000  # updates
     mode: Literal['steered', 'prior'] = 'prior'  # how the bundle is run: where latents come from
-    candidates: int = 8  # how the bundle is run: latents per plan, the best by Q is taken
+    candidates: int = 4  # how the bundle is run: latents per plan, the best by Q is taken
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
     lps: LPSConfig = field(default_factory=LPSConfig)
 

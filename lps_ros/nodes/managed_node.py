@@ -21,6 +21,7 @@ class ManagedNode(LifecycleNode):
     def __init__(self, name: str) -> None:
         self.state = 'unconfigured'
         self.failure = ''
+        self.logs_failures = True
         super().__init__(name)
         self._refuse_unknown_transitions()
 
@@ -78,7 +79,8 @@ class ManagedNode(LifecycleNode):
                 act()
             except Exception as error:  # rclpy would swallow it, and nobody learn why
                 self.failure = one_line(error)
-                self.get_logger().error(f'{act.__name__} failed: {self.failure}')
+                if self.logs_failures:
+                    self.get_logger().error(f'{act.__name__} failed: {self.failure}')
         if not self.failure:
             self.state = state
         self.changed_state()

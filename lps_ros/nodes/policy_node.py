@@ -28,6 +28,8 @@ from rclpy.parameter import Parameter
 
 _WARM_UP_PLANS = 3
 _LOG_INTERVAL_S = 2.0
+# Control periods of steady time without a tick after which the clock counts as stopped.
+_STALLED_PERIODS = 5
 _REPORT_INTERVAL_S = 0.1
 
 
@@ -69,6 +71,7 @@ class PolicyNode(ManagedNode):
         if self._loop is not None and self._loop.running:
             self._offer_refused_tick_again()
             self._loop.poll()
+            self._stop_with_the_clock()
         if time.monotonic() >= self._report_due_s:
             self.changed_state()
 
@@ -101,6 +104,7 @@ class PolicyNode(ManagedNode):
         self._pilot.begin(_generator(self._seed))
         self._cadence.reset()
         self._refused_at = None
+        self._served_s = time.monotonic()
         self._loop = TickLoop(
             self, self._contract.clock, self._on_tick, ready=self._ready,
             lock_step=self._value('lock_step'), wait_s=self._value('lock_step_wait_s'))
@@ -170,10 +174,13 @@ class PolicyNode(ManagedNode):
         return SetParametersResult(successful=True)
 
     def _start(self) -> None:
+        # The error that ends the process says why; the log would say it twice.
+        self.logs_failures = False
         for trigger in (self.trigger_configure, self.trigger_activate):
             trigger()
             if self.failure:
                 raise StartError(self.failure)
+        self.logs_failures = True
 
     def _load_bundle(self) -> ReadyBundle:
         import torch
@@ -190,12 +197,13 @@ class PolicyNode(ManagedNode):
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         began_s = time.perf_counter()
+        self._served_s = time.monotonic()
         self._inputs.collect()
         self._pilot.steering = self._steering()
         if self._seed != self._value('seed'):
             self._seed = self._value('seed')
             self._pilot.reseed(_generator(self._seed))
-        decision = self._pilot.tick(tick, self._now_ns())
+        decision = self._pilot.tick(tick, self._now_ns)
         self._outputs.send(decision.messages, decision.chunks)
         self._cadence.record(
             decision, skipped=skipped, tick_s=time.perf_counter() - began_s)
@@ -207,6 +215,20 @@ class PolicyNode(ManagedNode):
             self.get_logger().info('acting', throttle_duration_sec=_LOG_INTERVAL_S)
         self._acting, self._reasons = decision.acting, decision.reasons
         self._refused_at = None if decision.acting else self._inputs.count
+        self.changed_state()
+
+    def _stop_with_the_clock(self) -> None:
+        """Stop the robot when the node's clock stands still; a lock-step clock may."""
+        still_s = time.monotonic() - self._served_s
+        limit_s = _STALLED_PERIODS * self._contract.clock.period_ns * 1e-9
+        if not self._acting or self._value('lock_step') or still_s < limit_s:
+            return
+        self._outputs.send(self._pilot.stop(self._now_ns()))
+        self._acting = False
+        self._reasons = (Reason(
+            subject='clock', stale=True,
+            text=f'the clock has stood still for {still_s:.2f} s; check what publishes /clock'),)
+        self.get_logger().error(f'stopped: {self._reasons[0]}')
         self.changed_state()
 
     def _ready(self, tick_ns: int) -> bool:

@@ -52,6 +52,7 @@ class RecorderNode(Node):
         self._read_parameters()
         self._receive_clock = ReceiveClock(self)
         self._recording: Recording | None = None
+        self._lost = ''
         self._newest: dict[str, tuple[bytes, int, int]] = {}
         self._saved = {'success': 0, 'failure': 0}
         self._status = self.create_publisher(String, '~/status', LATCHED)
@@ -100,6 +101,8 @@ class RecorderNode(Node):
             self._contract = load_contract(contract)
             if self._leave_out:
                 left_out = {key.strip() for key in self._leave_out.split(',')}
+                for key in left_out:
+                    self._contract.observation(key)
                 self._contract = self._contract.subset(
                     [spec.key for spec in self._contract.observations
                      if spec.key not in left_out])
@@ -149,6 +152,7 @@ class RecorderNode(Node):
             write(self._recording)
         except (OSError, DataError) as error:
             self._recording.abandon()
+            self._lost = f'; it stopped: {error}; what came before lies in {self._recording.path}'
             self._recording = None
             self.get_logger().error(f'recording stopped: {error}')
             self._tell('error', error=str(error))
@@ -168,6 +172,7 @@ class RecorderNode(Node):
     def _start(self) -> str:
         if self._recording is not None:
             raise StartError('already recording; save or discard the episode first')
+        self._lost = ''
         details = self._start_details()
         self._drain()
         self._recording = Recording.begin(
@@ -225,7 +230,7 @@ class RecorderNode(Node):
 
     def _need_recording(self) -> None:
         if self._recording is None:
-            raise StartError('not recording; call ~/start first')
+            raise StartError(f'not recording{self._lost or "; call ~/start first"}')
 
     def _mark(self, event: str, **details: Any) -> None:
         marked = self._recording

@@ -107,7 +107,7 @@ class TrainerNode(Node):
             self._add({'phase': 'stopped' if result.bundle is None else 'done',
                        'step': result.step, 'metrics': result.metrics,
                        'bundle': '' if result.bundle is None else str(result.bundle)})
-        except (ValueError, OSError, RuntimeError) as error:
+        except Exception as error:  # the thread's end must not pass for success
             self._error = UserError(str(error))
             self._add({'phase': 'error', 'error': str(error)})
             self.get_logger().error(f'training ended: {error}')

@@ -118,11 +118,12 @@ def test_nothing_received_after_the_tick_is_observed():
     assert gate.rows(39 * _MS) == {}
 
 
-def test_a_flood_after_the_tick_leaves_the_row_nearest_to_it():
+def test_nothing_newer_than_the_tick_enters_even_after_a_flood():
     gate = _gate()
     for time_ms in range(200):
         _accept(gate, time_ms * _MS, value=time_ms)
-    assert gate.rows(10 * _MS)['joints'].tolist() == [136.0]
+    assert 'joints' not in gate.rows(10 * _MS)
+    assert 'missing' in str(gate.reasons(10 * _MS, 11 * _MS)[0])
 
 
 def test_ready_waits_for_every_stream_of_the_tick():

@@ -65,11 +65,30 @@ def _tick(pilot, tick, value=1.0):
     time_ns = tick * 50 * _MS
     if value is not None:
         pilot.gate.accept('force', np.array([value]), stamp_ns=None, received_ns=time_ns)
-    return pilot.tick(tick, time_ns + _MS)
+    return pilot.tick(tick, lambda: time_ns + _MS)
+
+
+def _stops(message):
+    return message.content['twist']['linear']['x'] == 0.0
 
 
 def _speed(decision):
     return decision.messages[0].content['twist']['linear']['x']
+
+
+def test_an_observation_that_ages_while_planning_is_refused(pilot, planner):
+    time_ns = [50 * _MS]
+    plan = planner.plan
+
+    def slow(*arguments, **named):
+        time_ns[0] += 2000 * _MS
+        return plan(*arguments, **named)
+
+    planner.plan = slow
+    pilot.gate.accept('force', np.array([1.0]), stamp_ns=None, received_ns=50 * _MS)
+    decision = pilot.tick(1, lambda: time_ns[0])
+    assert not decision.acting and 'old' in str(decision.reasons[0])
+    assert all(_stops(message) for message in decision.messages)
 
 
 def test_the_chunk_is_played_in_physical_units_and_replanned(pilot, planner):

@@ -191,9 +191,21 @@ def faulty(fault: str) -> list[Sent]:
     return messages + [types[fault]] + ([joints(0, 0.0)] if fault == 'event' else [])
 
 
+def test_a_message_that_does_not_fit_is_left_out_and_told(tmp_path, caplog):
+    stranger = joints(5, 0.0)._replace(cdr=joints(5, 0.0).cdr.replace(b'elbow', b'albow'))
+    whole, = convert_bag(
+        write_rosbag2(tmp_path / 'whole', marked(10), StoragePlugin.MCAP), contract(),
+        tmp_path / 'dataset')
+    mixed, = convert_bag(
+        write_rosbag2(tmp_path / 'mixed', [*marked(10), stranger], StoragePlugin.MCAP),
+        contract(), tmp_path / 'other')
+    assert mixed.read_bytes() == whole.read_bytes()
+    assert 'left out 1 of' in caplog.text and "no joint 'elbow'" in caplog.text
+
+
 @pytest.mark.parametrize(('fault', 'expected'), [
     ('type', "'/joint_states' carries geometry_msgs/msg/TwistStamped, expected sensor_msgs"),
-    ('joint', "topic '/joint_states' at 5 ns: .*no joint 'elbow'"),
+    ('joint', "topic 'joint_states': no message fits 'joints': .*no joint 'elbow'"),
     ('damaged', "topic '/joint_states' at 5 ns: cannot decode"),
     ('event', 'found an event .*expected JSON'),
     ('late', r"no message of observation 'joints' on topic 'joint_states' between"),

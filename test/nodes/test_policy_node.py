@@ -193,6 +193,22 @@ def test_observations_repeated_after_the_clock_went_on_still_belong_to_their_tic
     robot.until(lambda: robot.commanded(k), repeat=lambda: robot.repeat(k))
 
 
+def test_a_clock_that_stops_stops_the_robot(robot):
+    k = robot.next_tick()
+    robot.change(_DEACTIVATE)
+    robot.set(lock_step=False)
+    robot.tick(k)
+    robot.change(_ACTIVATE)
+    played = iter(range(k + 1, k + 200))
+    robot.forget()
+    robot.until(lambda: robot.twists and not stopped(robot.twists[-1]),
+                repeat=lambda: robot.tick(next(played)))
+    robot.until(lambda: stopped(robot.twists[-1]))
+    robot.until(lambda: 'the clock has stood still' in robot.statuses[-1]['reason'])
+    robot.change(_DEACTIVATE)
+    robot.set(lock_step=True)
+
+
 def test_stops_on_deactivation_and_is_silent_afterwards(robot):
     k = robot.next_tick()
     robot.lock_step(range(k, k + 2))
@@ -374,5 +390,6 @@ def test_lps_run_ends_with_one_line_on_a_bundle_that_is_not_there(ros_domain):
         [sys.executable, '-m', 'lps_ros.cli.main', 'run', '--bundle', 'nowhere'],
         cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
     assert result.returncode == 1
-    assert result.stderr.splitlines()[-1].startswith('error: nowhere/policy.json: cannot read')
+    line, = result.stderr.splitlines()
+    assert line.startswith('error: nowhere/policy.json: cannot read')
     assert 'Traceback' not in result.stderr
