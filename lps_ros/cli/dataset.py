@@ -35,7 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     """Add the command and its own commands to the parser of `lps`."""
     parser = subparsers.add_parser(
         'dataset', help='look at, check, repair and convert recordings',
-        description='Look at, check, repair and convert recordings.')
+        description='Look at, check, repair and convert recordings.', epilog=_INFO_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
     actions = parser.add_subparsers(dest='action', required=True, metavar='ACTION')
     info = _add(actions, 'info', 'what a dataset holds', _INFO_EXAMPLES, _info)
     verify = _add(actions, 'verify', 'open and check every episode', _VERIFY_EXAMPLES, _verify)

@@ -67,6 +67,7 @@ def run(arguments: argparse.Namespace) -> int:
     contract_file = share_path(f'config/{_ROBOT}.yaml')
     contract = load_contract(contract_file)
     private_ros_environment()
+    command = shlex.join(['lps', *sys.argv[1:]])
     output = arguments.output.resolve()
     bundle = arguments.bundle
     if arguments.full:
@@ -78,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
             episodes=arguments.demonstrations, max_ticks=contract.task.max_ticks,
             logs=logs / 'record')
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
-              bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train')
+              bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train',
+              command=command)
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
         bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
@@ -86,7 +88,6 @@ def run(arguments: argparse.Namespace) -> int:
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         replan_every=arguments.replan_every, free=arguments.free, record=not arguments.no_record)
     evaluation = evaluate(settings)
-    command = shlex.join(['lps', *sys.argv[1:]])
     report = write_demo_report(output / 'report.html', settings, evaluation, command)
     print(f'report: {report}')
     if settings.record:

@@ -49,20 +49,22 @@ def record_demonstrations(
 
 def train(
         *, contract_file: Path, dataset: Path, run: Path, bundle: Path, steps: int,
-        seed: int, logs: Path) -> None:
+        seed: int, logs: Path, command: str = '') -> None:
     """
     Train on the dataset with the trainer node, which leaves a policy bundle.
 
     Goes on from the run's checkpoint; does nothing where the bundle is there already.
 
     :param steps: training steps, 0 for the trainer's default
+    :param command: what the bundle notes as the command that made it
     :raises UserError: where training fails
     """
     if bundle.exists():
         print(f'{bundle} is there already')
         return
     parameters = {'contract': str(contract_file), 'dataset': str(dataset), 'run': str(run),
-                  'bundle': str(bundle), 'seed': seed, 'resume': any(run.glob('checkpoint*')),
+                  'bundle': str(bundle), 'seed': seed, 'command': command,
+                  'resume': any(run.glob('checkpoint*')),
                   'autostart': True, 'exit_when_done': True}
     if steps:
         parameters['steps'] = steps

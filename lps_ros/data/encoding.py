@@ -35,7 +35,8 @@ def encode_episode_rows(
         problems = contract_problems(episode, contract)
         if problems:
             raise DatasetError(f'{path}: was recorded with another data contract: '
-                               f'{"; ".join(problems)}')
+                               f'{"; ".join(problems)}; train with the contract that it was '
+                               'recorded with, or move it away')
         action_keys = [action.key for action in contract.actions]
         commanded = np.all([episode.index(key) >= 0 for key in action_keys], axis=0)
         if commanded.sum() < 2:

@@ -37,6 +37,8 @@ class TrainerNode(Node):
         declare(self, 'steps', 0, 'Updates (0: as the settings say).', between=(0, 1_000_000_000))
         declare(self, 'seed', -1, 'Seed (-1: as the settings say).', between=(-1, 2**31 - 1))
         declare(self, 'resume', False, 'Go on from the checkpoint in the run folder.')
+        declare(self, 'command', '', 'What the bundle notes as the command that made it (empty: '
+                "this process's own).")
         declare(self, 'exit_when_done', False, 'End the process when training has ended.',
                 read_only=True)
         autostart = declare(self, 'autostart', False, 'Start training at once.', read_only=True)
@@ -93,7 +95,7 @@ class TrainerNode(Node):
             trainer = Trainer(
                 config, self._value('dataset'), load_contract(self._value('contract')),
                 self._value('run'), bundle=self._value('bundle') or None,
-                resume=self._value('resume'), command=_command())
+                resume=self._value('resume'), command=self._value('command') or _command())
         except ValueError as error:
             raise StartError(str(error)) from error
         self._stop.clear()
