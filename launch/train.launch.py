@@ -25,6 +25,7 @@ PARAMETERS = {
     'steps': (int, 'Updates; 0: as the settings say'),
     'seed': (int, 'Seed; -1: as the settings say'),
     'resume': (bool, 'Go on from the checkpoint in the run folder'),
+    'command': (str, 'What the bundle notes as the command that made it'),
     'exit_when_done': (bool, 'End the process when training has ended'),
     'autostart': (bool, 'Start training at once'),
 }

@@ -133,17 +133,20 @@ def evaluate(settings: EvaluationSettings) -> Evaluation:
 def _policy_results(
         settings: EvaluationSettings,
         arms: tuple[str, ...]) -> Iterator[tuple[str, EpisodeResult]]:
-    with NodeProcesses(settings.output / 'logs') as nodes, _runner(settings, nodes) as runner:
+    with NodeProcesses(settings.output / 'logs') as nodes:
         if settings.record:
+            # First, so that it knows the policy's topics before the first command.
             nodes.start('recorder', {
                 'contract': str(settings.contract_file), 'use_sim_time': True,
                 'leave_out': _CAMERA})
-        for arm in arms:
-            recordings = settings.recordings / arm if settings.record else None
-            for seed in settings.seeds:
-                result, _ = runner.run(
-                    task=settings.task, seed=seed, dataset=recordings, **settings.policy(arm))
-                yield arm, result
+        with _runner(settings, nodes) as runner:
+            for arm in arms:
+                recordings = settings.recordings / arm if settings.record else None
+                for seed in settings.seeds:
+                    result, _ = runner.run(
+                        task=settings.task, seed=seed, dataset=recordings,
+                        **settings.policy(arm))
+                    yield arm, result
 
 
 def _pictures(
@@ -175,7 +178,7 @@ def _runner(
         'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
         'use_sim_time': True, 'lock_step': not settings.free})
     with episode_runner(rate_hz=settings.contract.rate_hz, alarm=nodes.dead) as runner:
-        runner.configure()
+        runner.configure(recorder=nodes.runs('recorder'))
         yield runner
 
 

@@ -76,6 +76,10 @@ class NodeProcesses:
         except subprocess.TimeoutExpired:
             return None
 
+    def runs(self, node: str) -> bool:
+        """Return whether a node was started and not stopped."""
+        return node in self._running
+
     def pid(self, node: str) -> int:
         """Return the process id of a node."""
         return self._running[node].pid

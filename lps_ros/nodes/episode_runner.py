@@ -71,8 +71,10 @@ class EpisodeRunner:
         self._executor.shutdown()
         self._node.destroy_node()
 
-    def configure(self) -> None:
-        """Load the policy's bundle."""
+    def configure(self, *, recorder: bool = False) -> None:
+        """Load the policy's bundle; with a recorder wait for it first."""
+        if recorder:
+            self._remote.set_parameters('recorder', source='policy')
         try:
             self._remote.change_state('policy', Transition.TRANSITION_CONFIGURE)
         except StartError as error:

@@ -58,7 +58,7 @@ class RecorderNode(Node):
         self._status = self.create_publisher(String, '~/status', LATCHED)
         self._streams: dict[str, tuple[Observation | Action, Subscription]] = {}
         for spec in self._specs():
-            self._subscribe(spec, ReliabilityPolicy.BEST_EFFORT)
+            self._subscribe(spec, ReliabilityPolicy.RELIABLE)
         for name, act in (
                 ('start', self._start), ('save_success', partial(self._save, 'success')),
                 ('save_failure', partial(self._save, 'failure')), ('discard', self._discard)):
@@ -121,7 +121,11 @@ class RecorderNode(Node):
             QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability), raw=True))
 
     def _match_reliability(self) -> None:
-        """Ask for reliable delivery from a topic whose publishers all offer it."""
+        """
+        Ask for reliable delivery, except from a topic with a publisher that does not offer it.
+
+        Commands are reliable by convention, so the change, which costs messages, is for sensors.
+        """
         if self._recording is not None:
             return
         for spec, subscription in list(self._streams.values()):
