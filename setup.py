@@ -61,7 +61,7 @@ setup(
             'mujoco>=3.1,<4; python_version < "3.11"',
             'ogbench>=1.2',
         ],
-        'train': ['safetensors>=0.4', 'tensorboard>=2.14', 'torch>=2.2'],
+        'train': ['safetensors>=0.4', 'tensorboard>=2.14', 'torch>=2.6'],
         'realsense': ['libusb-package>=1.0.26; platform_system == "Linux"', 'pyrealsense2>=2.55'],
         'dev': ['colcon-ros>=0.5', 'mcap-ros2-support>=0.5', 'pytest>=8', 'pytest-timeout>=2.2',
                 'ruff>=0.6', 'setuptools<80'],

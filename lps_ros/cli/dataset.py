@@ -81,7 +81,7 @@ def _info(arguments: argparse.Namespace) -> int:
     _write_json(arguments.json, info)
     for line in _info_lines(info):
         print(line)
-    return 0
+    return 1 if info['damaged'] else 0
 
 
 def _info_lines(info: dict[str, Any]) -> Iterator[str]:

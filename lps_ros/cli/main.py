@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 import os
+import signal
 import sys
 
 from lps_ros import __version__
@@ -21,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in COMMANDS:
         import_module(f'lps_ros.cli.{name}').add_parser(subparsers)
     parsed = parser.parse_args(arguments)
+    # As Ctrl-C: what a command has started ends with it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = parsed.func(parsed)
         sys.stdout.flush()

@@ -9,6 +9,8 @@ import subprocess
 import sys
 from types import TracebackType
 
+from lps_ros.nodes import PARENT_VARIABLE
+
 # Ids up to 101 keep clear of Linux's ephemeral ports.
 _DOMAIN_IDS = range(1, 101)
 _STOP_TIMEOUT_S = 10.0
@@ -56,7 +58,7 @@ class NodeProcesses:
             # A session of its own: Ctrl-C reaches this process alone, which ends the nodes.
             self._running[node] = subprocess.Popen(
                 command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL,
-                start_new_session=True)
+                env=os.environ | {PARENT_VARIABLE: str(os.getpid())}, start_new_session=True)
 
     def stop(self, node: str) -> int:
         """End one node as Ctrl-C would and return its exit status."""

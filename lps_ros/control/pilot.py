@@ -127,7 +127,11 @@ class Pilot:
             decision = self._act(tick, clock_ns, self.gate.rows(tick_ns))
             # Planning takes time, in which an observation may have become too old.
             reasons = self.gate.reasons(tick_ns, clock_ns()) if decision.plan_s else []
-            return self._refuse(reasons, clock_ns()) if reasons else decision
+            if reasons:
+                return self._refuse(reasons, clock_ns())
+            self._in_force = decision.command
+            self._stopped = False
+            return decision
         except (CommandRefused, MessageError) as error:
             text = str(error)
         except Exception as error:  # whatever the network raises must end in a stop
@@ -155,8 +159,6 @@ class Pilot:
         step = self._executor.step(tick)
         command, notes = self._limiter.apply(step.action, self._in_force, rows)
         messages = tuple(self._codec.messages(command, clock_ns()))
-        self._in_force = command
-        self._stopped = False
         return Decision(
             messages=messages, chunks=chunks, notes=tuple(notes), step=step, command=command,
             plan_s=plan_s)

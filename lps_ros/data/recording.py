@@ -15,6 +15,14 @@ from lps_ros.data.raw_log import absolute
 from lps_ros.data.raw_log import RawLogWriter
 from lps_ros.data.rosbag2_folder import keep_as_rosbag2
 
+# Messages of several topics may reach the recorder out of order by less than this.
+_DISORDER_NS = 1_000_000_000
+
+
+def jumped_back(newest_ns: int, received_ns: int) -> bool:
+    """Tell whether a time of receipt is of another run of the clock than the newest so far."""
+    return received_ns < newest_ns - _DISORDER_NS
+
 
 class Recording:
     """
@@ -36,6 +44,7 @@ class Recording:
         self._sequence: dict[str, int] = {}
         self._drops: dict[str, int] = {}
         self._event_ns = 0
+        self._newest_ns = 0
 
     @classmethod
     def begin(
@@ -58,8 +67,14 @@ class Recording:
         """
         Append one serialised message; see `RawLogWriter.write`.
 
-        From the publisher's sequence numbers the messages lost on the way are counted.
+        From the publisher's sequence numbers the messages lost on the way are counted. Raises
+        BagError where the clock has jumped back: what comes after cannot be put in order.
         """
+        if jumped_back(self._newest_ns, received_ns):
+            raise BagError(f'{self.path}: the clock jumped back by '
+                           f'{(self._newest_ns - received_ns) * 1e-9:.3f} s while recording; '
+                           'record the episode again')
+        self._newest_ns = max(self._newest_ns, received_ns)
         self._log.write(topic, type_name, cdr, received_ns, stamp_ns, sequence=sequence)
         self._count_drops(absolute(topic), sequence)
 

@@ -38,7 +38,8 @@ def repair(dataset: Path, *, outcome: str | None = None) -> list[Repair]:
     written is left alone. Raises DatasetError and StorageError.
     """
     folder = Dataset(dataset)
-    repairs = [_repair(log, folder.path, outcome) for log in folder.leftovers()]
+    tried = [_repair(log, folder.path, outcome) for log in folder.leftovers()]
+    repairs = [done for done in tried if done is not None]
     with disk_errors(folder.path):
         # Half-written files whose source still exists or has just been converted.
         for temporary in (folder.path / PARTIAL).glob('*.hdf5.tmp'):
@@ -47,10 +48,12 @@ def repair(dataset: Path, *, outcome: str | None = None) -> list[Repair]:
     return repairs
 
 
-def _repair(log: Path, dataset: Path, outcome: str | None) -> Repair:
+def _repair(log: Path, dataset: Path, outcome: str | None) -> Repair | None:
     descriptor = os.open(log, os.O_RDONLY)
     try:
-        lock(descriptor)
+        if not lock(descriptor):
+            # Another repair has taken it since the folder was listed.
+            return None
         done = _convert(log, dataset, outcome)
         with disk_errors(log):
             log.unlink()

@@ -24,25 +24,29 @@ def _summary(content: Mapping[str, Any]) -> str:
     return (
         f'Policy for `{robot["name"]}`, task "{robot["task"]["name"]}", at '
         f'{robot["rate_hz"]:g} Hz. Latent policy steering (Im et al., RSS 2026): a one-step '
-        'flow decoder cloned from demonstrations, steered by a latent actor that climbs '
-        f'{config["critics"]} critics; chunks of {config["horizon"]} actions.\n\n'
+        'flow decoder cloned from demonstrations, a latent actor that climbs '
+        f'{config["critics"]} critics through it; chunks of {config["horizon"]} actions. '
+        f'{_steering(content.get("steering"))}\n\n'
         f'- observations: {", ".join(content["observations"]["keys"])} '
         f'({len(content["observations"]["names"])} numbers)\n'
         f'- actions: {", ".join(content["actions"]["names"])}\n'
         f'- data contract `{contract["data_hash"]}`, deployment `{contract["deployment_hash"]}`\n'
         f'- weights: decoder {_widths(config["decoder_widths"])}, latent actor '
-        f'{_widths(config["latent_actor_widths"])}, critics {_widths(config["critic_widths"])}\n'
-        + _steering(content.get('steering')))
+        f'{_widths(config["latent_actor_widths"])}, critics {_widths(config["critic_widths"])}\n')
 
 
 def _steering(steering: Mapping[str, Any] | None) -> str:
-    if not steering:
-        return ''
-    own = 'the prior' if steering.get('mode') == 'prior' else 'the latent actor and others'
-    ticks = steering.get('replan_every')
-    return (f'- run, unless told otherwise: the best by the critics of '
-            f'{steering.get("candidates", 1)} latents from {own}, planned '
-            f'{f"every {ticks} ticks" if ticks else "once a chunk"}\n')
+    steering = steering or {}
+    candidates, ticks = steering.get('candidates', 1), steering.get('replan_every')
+    if steering.get('mode') == 'prior':
+        how = (f'the latent actor is not used; of {candidates} random latents the one whose chunk '
+               'the critics value most is taken' if candidates > 1 else 'a random latent')
+    else:
+        how = 'the latent of the actor' + (
+            f', or that of {candidates - 1} others whose chunk the critics value more'
+            if candidates > 1 else '')
+    return (f'Run, unless told otherwise, with a new plan '
+            f'{f"every {ticks} ticks" if ticks else "once a chunk"}: {how}.')
 
 
 def _widths(widths: list[int]) -> str:

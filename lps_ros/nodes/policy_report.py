@@ -46,7 +46,7 @@ class PolicyReport:
             self, condition: Condition, reasons: tuple[Reason, ...] = (),
             cadence: Cadence | None = None) -> None:
         """Publish what has changed or is due; reasons: why an active node does not act."""
-        key = (condition, tuple(reason.subject for reason in reasons))
+        key = (condition, tuple((reason.subject, reason.stale) for reason in reasons))
         changed, self._last = key != self._last, key
         if changed:
             reason = condition.failure or '; '.join(map(str, reasons))

@@ -3,12 +3,14 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 import gc
+import os
 import signal
 import sys
 from types import FrameType
 from typing import Protocol
 
 from lps_ros.errors import UserError
+from lps_ros.nodes import PARENT_VARIABLE
 import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
@@ -46,13 +48,13 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
     SIGINT and SIGTERM are handled here: the loop ends, `stop()` is called, then ROS is shut down.
     """
     rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
-    asked_to_end = _SignalFlag()
+    request = _EndRequest()
     node = None
     executor = SingleThreadedExecutor()
     try:
         node = make_node()
         executor.add_node(node)
-        while not node.finished and not asked_to_end.is_set:
+        while not node.finished and not request.made():
             executor.spin_once(timeout_sec=min(node.wait_s(), LONGEST_WAIT_S))
             node.poll()
     except (StartError, ParameterException) as error:
@@ -72,13 +74,18 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
     return 0
 
 
-class _SignalFlag:
-    """Set by SIGINT or SIGTERM."""
+class _EndRequest:
+    """Made by SIGINT or SIGTERM, or by the death of the command that started this process."""
 
     def __init__(self) -> None:
-        self.is_set = False
-        signal.signal(signal.SIGINT, self._set)
-        signal.signal(signal.SIGTERM, self._set)
+        self._signalled = False
+        self._parent = int(os.environ.pop(PARENT_VARIABLE, 0))
+        signal.signal(signal.SIGINT, self._signal)
+        signal.signal(signal.SIGTERM, self._signal)
 
-    def _set(self, signum: int, frame: FrameType | None) -> None:
-        self.is_set = True
+    def made(self) -> bool:
+        """Tell whether the node is to end."""
+        return self._signalled or self._parent not in (0, os.getppid())
+
+    def _signal(self, signum: int, frame: FrameType | None) -> None:
+        self._signalled = True

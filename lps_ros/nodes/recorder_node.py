@@ -1,6 +1,7 @@
 """Recorder node: turns teleoperation into episodes, marked through std_srvs services."""
 
 from collections.abc import Callable
+from collections.abc import Iterator
 from collections.abc import Sequence
 from datetime import datetime
 from datetime import timezone
@@ -13,9 +14,13 @@ from typing import Any
 
 from lps_ros.contract import Action
 from lps_ros.contract import ContractError
+from lps_ros.contract import extract
 from lps_ros.contract import load_contract
+from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.data import DataError
+from lps_ros.data.messages import decode
+from lps_ros.data.recording import jumped_back
 from lps_ros.data.recording import Recording
 from lps_ros.nodes.parameters import declare
 from lps_ros.nodes.process import run_node
@@ -54,6 +59,7 @@ class RecorderNode(Node):
         self._recording: Recording | None = None
         self._lost = ''
         self._newest: dict[str, tuple[bytes, int, int]] = {}
+        self._newest_ns = 0
         self._saved = {'success': 0, 'failure': 0}
         self._status = self.create_publisher(String, '~/status', LATCHED)
         self._streams: dict[str, tuple[Observation | Action, Subscription]] = {}
@@ -144,7 +150,12 @@ class RecorderNode(Node):
 
     def _keep(
             self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
+        if jumped_back(self._newest_ns, received_ns):
+            # A simulator was started again: nothing from before is in force.
+            self._newest.clear()
+            self._newest_ns = 0
         self._newest[topic] = (cdr, sequence, received_ns)
+        self._newest_ns = max(self._newest_ns, received_ns)
         self._append(lambda recording: recording.write(
             topic, type_name, cdr, received_ns, sequence=sequence))
 
@@ -184,13 +195,29 @@ class RecorderNode(Node):
             image_format=self.get_parameter('image_format').value)
         path = self._recording.path
         # What was in force at the start: the newest message of every topic.
-        for topic, (cdr, sequence, received_ns) in list(self._newest.items()):
+        for topic, (cdr, sequence, received_ns) in sorted(
+                self._newest.items(), key=lambda item: item[1][-1]):
             self._keep(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
         self._mark('start', **details)
         if self._recording is None:
             raise StartError('the recording could not be written; ~/status says why')
-        self._tell('recording')
-        return f'recording to {path}'
+        doubts = list(self._doubts())
+        for doubt in doubts:
+            self.get_logger().warning(doubt)
+        self._tell('recording', **({'warning': '; '.join(doubts)} if doubts else {}))
+        return f'recording to {path}' + (f'; WARNING: {"; ".join(doubts)}' if doubts else '')
+
+    def _doubts(self) -> Iterator[str]:
+        """Return what would keep the episode from being saved if it stayed as it is."""
+        for spec in (*self._contract.observations, *self._contract.actions):
+            newest = self._newest.get(spec.topic)
+            if newest is not None:
+                try:
+                    extract(spec, decode(spec.type, newest[0]))
+                except (DataError, MessageError) as error:
+                    yield f"'{spec.topic}' does not fit '{spec.key}': {error}"
+            elif isinstance(spec, Observation) and spec.required:
+                yield f"nothing received yet on '{spec.topic}' for '{spec.key}'"
 
     def _start_details(self) -> dict[str, Any]:
         """Return what the episode keeps about its making."""

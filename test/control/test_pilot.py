@@ -222,3 +222,34 @@ def test_warm_up_plans_from_zeros_and_times_it(planner):
                   steady_s=lambda: next(clock))
     assert pilot.plan_once('warm') == 0.25
     assert planner.asked == [(0.0, 'prior', 1, 'warm')]
+
+
+def test_a_held_channel_keeps_its_step_limit_across_a_stop(planner):
+    pilot = _stepping_pilot(planner)
+    before = _tick(pilot, 1).command
+    _tick(pilot, 20, value=None)
+    planner.actions = np.ones((3, 2), np.float32)
+    after = _tick(pilot, 21).command
+    # The twist came to rest, the gripper stayed where it was told to be.
+    assert after == pytest.approx([0.1, before[1] + 0.002])
+
+
+def test_a_command_that_was_never_sent_is_not_in_force(planner):
+    pilot = _stepping_pilot(planner)
+    before = _tick(pilot, 1).command
+    planner.actions = np.ones((3, 2), np.float32)
+    pilot.gate.accept('force', np.array([1.0]), stamp_ns=None, received_ns=200 * _MS)
+    times_ns = iter([201 * _MS, 202 * _MS])
+    assert not pilot.tick(4, lambda: next(times_ns, 400 * _MS)).acting
+    after = _tick(pilot, 21).command
+    assert after == pytest.approx([0.1, before[1] + 0.002])
+
+
+def _stepping_pilot(planner):
+    contract = parse_contract(
+        _CONTRACT.text.replace('limits: {low: [-1], high: [1]}',
+                               'limits: {low: [-1], high: [1], step: [0.1]}')
+        .replace('stop: hold', 'limits: {step: [0.002]}\n    stop: hold'))
+    pilot = Pilot(contract, planner, horizon=3, steering=Steering(mode='steered'))
+    pilot.begin('rng')
+    return pilot

@@ -91,3 +91,13 @@ def test_a_failed_save_keeps_the_log(tmp_path):
     with pytest.raises(BagError, match="no topic 'tool_pose'"):
         recording.save()
     assert files(tmp_path) == [str(recording.path.relative_to(tmp_path))]
+
+
+def test_a_clock_that_jumps_back_ends_the_recording_with_one_line(tmp_path):
+    recording = Recording.begin(tmp_path, contract())
+    recording.write(*joints(4000 * MS, 0.0))
+    recording.write(*joints(3900 * MS, 0.0))  # slightly out of order, as two topics may be
+    with pytest.raises(BagError, match='jumped back by 3.500 s'):
+        recording.write(*joints(500 * MS, 0.0))
+    recording.abandon()
+    assert recording.path.exists()
