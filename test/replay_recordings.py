@@ -71,6 +71,14 @@ actions:
     stop: hold
 task: {name: reach, success_reward: 0, step_reward: -1, failure_reward: -10, max_ticks: 60}
 """
+# What makes the arm's contract one with a camera.
+CAMERA = ('\nderived:', """
+  - key: front
+    topic: camera/image_raw
+    type: sensor_msgs/msg/Image
+    image: {width: 8, height: 6}
+    max_age_s: 0.15
+derived:""")
 _MS = 1_000_000
 _FIRST_TICK = 40
 
@@ -124,7 +132,13 @@ class Arm:
         self.joints[:2] += 0.1 * command[:2]
         self.joints[2:] = command[:2]
 
-    def messages(self, time_ns: int) -> dict[str, object]:
+    def picture(self) -> np.ndarray:
+        """Return a frame uint8 (6, 8, 3) that changes with every movement."""
+        place = 1000 * self.tool[:2]
+        return (np.add.outer(place[0] * np.arange(6), place[1] * np.arange(8))[..., None]
+                + np.arange(3)).astype(int).astype(np.uint8)
+
+    def messages(self, time_ns: int, *, camera: bool = False) -> dict[str, object]:
         """Return the observations by topic, stamped `time_ns`."""
         types = typestore().types
         header = _header(time_ns)
@@ -136,7 +150,10 @@ class Arm:
                     position=types['geometry_msgs/msg/Point'](*position),
                     orientation=types['geometry_msgs/msg/Quaternion'](*quaternion)))
 
-        return {
+        seen = {'camera/image_raw': types['sensor_msgs/msg/Image'](
+            header=header, height=6, width=8, encoding='rgb8', is_bigendian=0, step=24,
+            data=self.picture().ravel())} if camera else {}
+        return seen | {
             'joint_states': types['sensor_msgs/msg/JointState'](
                 header=header, name=['elbow', 'shoulder'], position=self.joints[1::-1].copy(),
                 velocity=self.joints[:1:-1].copy(), effort=np.zeros(0)),
@@ -162,6 +179,7 @@ def drive(
     """
     import torch
     arm = Arm(seed)
+    camera = any(spec.image is not None for spec in robot.observations)
     pilot = None
     if policy is not None:
         pilot = Pilot(robot, policy, horizon=policy.horizon, steering=steering)
@@ -180,7 +198,7 @@ def drive(
           **(details or {}))
     for tick in range(first, first + ticks):
         tick_ns = robot.clock.time_ns(tick)
-        for topic, message in arm.messages(tick_ns).items():
+        for topic, message in arm.messages(tick_ns, camera=camera).items():
             if not leave_out(topic, tick - first):
                 messages.append(_recorded(topic, message, tick_ns))
                 if pilot is not None:
@@ -251,7 +269,7 @@ class RandomPolicy:
         rng = np.random.default_rng(seed)
         self._weights = rng.normal(0.0, 0.3, (observation_size, self.horizon, action_size))
 
-    def plan(self, observation: np.ndarray, *, mode: str, candidates: int,
+    def plan(self, observation: np.ndarray, images: object = (), *, mode: str, candidates: int,
              rng: object) -> SimpleNamespace:
         """Plan from the observation, plus noise where latents are drawn."""
         import torch
@@ -260,7 +278,8 @@ class RandomPolicy:
             chunk = chunk + 0.2 * torch.randn(chunk.shape, generator=rng).numpy()
         return SimpleNamespace(actions=np.tanh(chunk).astype(np.float32))
 
-    def q_values(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
+    def q_values(self, observations: np.ndarray, actions: np.ndarray,
+                 images: object = ()) -> np.ndarray:
         """Rate a chunk by minus its size."""
         q = -np.square(actions).reshape(len(actions), -1).sum(axis=1)
         return np.stack((q, q - 1.0))

@@ -1,6 +1,7 @@
 """`lps contract`: check a robot contract."""
 
 import argparse
+from collections.abc import Iterable
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,7 +50,8 @@ def describe(contract: Contract) -> str:
          str(sum(name.startswith(f'{d.key}.') for name in encoder.names)))
         for d in contract.derived]
     actions = [
-        (a.key, a.topic, _short(a.type), _content(a), _span(a), a.stop)
+        (a.key, a.topic, _short(a.type), _content(a), _spans(a.scale.low, a.scale.high),
+         a.stop)
         for a in contract.actions]
     parts = [
         f'contract         {contract.name}, task {contract.task.name}',
@@ -64,6 +66,10 @@ def describe(contract: Contract) -> str:
     if derived:
         parts += ['', _table(('derived', 'kind', 'of', 'numbers'), derived)]
     parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop'), actions)]
+    limits = [
+        (a.key, _spans(a.limits.low, a.limits.high), _step(a), _workspace(a))
+        for a in contract.actions]
+    parts += ['', _table(('action', 'limits', 'step per tick', 'workspace'), limits)]
     return '\n'.join(parts)
 
 
@@ -84,9 +90,21 @@ def _content(spec: Observation | Action) -> str:
     return ', '.join(columns) + frame
 
 
-def _span(action: Action) -> str:
-    return ', '.join(f'{low:g}..{high:g}' for low, high in zip(
-        action.scale.low, action.scale.high))
+def _spans(low: Iterable[float], high: Iterable[float]) -> str:
+    return ', '.join(f'{least:g}..{most:g}' for least, most in zip(low, high))
+
+
+def _step(action: Action) -> str:
+    if action.limits.step is None:
+        return 'no step limit'
+    return ', '.join(f'{step:g}' for step in action.limits.step)
+
+
+def _workspace(action: Action) -> str:
+    box = action.limits.workspace
+    if box is None:
+        return 'no workspace'
+    return f'{box.observation} in {_spans(box.low, box.high)} m'
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

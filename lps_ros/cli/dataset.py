@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from lps_ros.cli.output_file import output_file
+from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from tqdm import tqdm
 
@@ -95,12 +96,13 @@ def _info_lines(info: dict[str, Any]) -> Iterator[str]:
         yield (f"contract {contract['name']}, {contract['rate_hz']:g} Hz, data hash "
                f"{contract['data_hash']}: {contract['episodes']} episodes")
     yield (f"{'stream':<20}{'episodes':>9}{'messages':>10}{'rate/Hz':>9}{'gaps':>6}"
-           f"{'longest/s':>11}{'repeats':>9}{'drops':>7}{'stale ticks':>13}")
+           f"{'longest/s':>11}{'repeats':>9}{'drops':>7}{'misfits':>9}{'stale ticks':>13}")
     for key, stream in info['streams'].items():
-        drops = '?' if stream['drops'] < 0 else stream['drops']
+        drops, misfits = ('?' if stream[name] < 0 else stream[name]
+                          for name in ('drops', 'misfits'))
         yield (f"{key:<20}{stream['episodes']:>9}{stream['count']:>10}{stream['rate_hz']:>9.1f}"
                f"{stream['gaps']:>6}{stream['longest_gap_s']:>11.3f}{stream['duplicates']:>9}"
-               f"{drops:>7}{stream['stale_ticks']:>13}")
+               f"{drops:>7}{misfits:>9}{stream['stale_ticks']:>13}")
     for path in info['damaged']:
         yield f'damaged: {path}; run `lps dataset verify`'
     yield from map(_unsaved_line, info['leftovers'])
@@ -174,4 +176,4 @@ def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
 
 def _write_json(path: Path | None, content: dict[str, Any]) -> None:
     if path is not None:
-        path.write_text(json.dumps(content, indent=2) + '\n', encoding='utf-8')
+        write_text(path, json.dumps(content, indent=2) + '\n')

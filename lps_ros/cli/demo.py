@@ -6,14 +6,22 @@ from pathlib import Path
 import shlex
 import sys
 
+from lps_ros.cli.demo_report import card_results
 from lps_ros.cli.demo_report import write_demo_report
 from lps_ros.cli.evaluation_run import evaluate
 from lps_ros.cli.evaluation_run import EvaluationSettings
 from lps_ros.cli.full_loop import record_demonstrations
 from lps_ros.cli.full_loop import train
+from lps_ros.cli.option_ranges import check_range
+from lps_ros.cli.option_ranges import MOST_CANDIDATES
+from lps_ros.cli.option_ranges import MOST_EPISODES
+from lps_ros.cli.option_ranges import MOST_SEED
+from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import output_file
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
+from lps_ros.data.files import check_writable
+from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from lps_ros.share import share_path
 
@@ -49,6 +57,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help='folder of report, recordings and logs')
     parser.add_argument('--no-record', action='store_true', help='keep no recordings')
     parser.add_argument('--json', type=output_file, help='write the figures to this file')
+    parser.add_argument('--card', action='store_true',
+                        help="add the figures to the bundle's model card (--full does)")
     parser.add_argument('--full', action='store_true', help='record and train first')
     parser.add_argument('--demonstrations', type=int, default=150,
                         help='with --full: episodes of the operator')
@@ -59,11 +69,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
-    arms = tuple(arm.strip() for arm in arguments.arms.split(','))
-    if unknown := [arm for arm in arms if arm not in _ARMS]:
-        raise UserError(f"--arms has '{unknown[0]}', expected some of: {', '.join(_ARMS)}")
-    if arguments.episodes < 1:
-        raise UserError(f'--episodes is {arguments.episodes}, expected 1 or more')
+    arms = _checked(arguments)
     contract_file = share_path(f'config/{_ROBOT}.yaml')
     contract = load_contract(contract_file)
     private_ros_environment()
@@ -81,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
               bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train',
               command=command)
+    from lps_ros.learning.bundle import update_results
+
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
         bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
@@ -92,10 +100,35 @@ def run(arguments: argparse.Namespace) -> int:
     print(f'report: {report}')
     if settings.record:
         print(f'recordings: {settings.recordings}')
+    if arguments.full or arguments.card:
+        update_results(
+            settings.bundle, card_results(settings, evaluation.figures, command))
+        print(f'model card: {settings.bundle / "README.md"}')
     if arguments.json:
-        arguments.json.write_text(json.dumps(
-            {'command': command, **evaluation.figures}, indent=2) + '\n', encoding='utf-8')
+        write_text(arguments.json, json.dumps(
+            {'command': command, **evaluation.figures}, indent=2) + '\n')
     return 0
+
+
+def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
+    """Return the arms; raise UserError or StorageError on any option that cannot be met."""
+    arms = tuple(arm.strip() for arm in arguments.arms.split(','))
+    for place, arm in enumerate(arms):
+        if arm not in _ARMS:
+            raise UserError(f"--arms has '{arm}', expected some of: {', '.join(_ARMS)}")
+        if arm in arms[:place]:
+            raise UserError(f"--arms has '{arm}' twice, expected each arm once")
+    check_range(arguments, 'episodes', 1, MOST_EPISODES)
+    check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
+    check_range(arguments, 'steps', 0)
+    check_range(arguments, 'task', 1, 5)
+    check_range(arguments, 'first_seed', 0, MOST_SEED - arguments.episodes)
+    check_range(arguments, 'candidates', 0, MOST_CANDIDATES)
+    check_range(arguments, 'replan_every', 0, MOST_TICKS)
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise UserError(f'--output is {arguments.output}, a file; give a folder')
+    check_writable(arguments.output)
+    return arms
 
 
 def _keep_to_settings(output: Path, arguments: argparse.Namespace) -> None:

@@ -1,6 +1,8 @@
 """The HTML page that a demo leaves behind."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from lps_ros.cli.evaluation_run import Evaluation
 from lps_ros.cli.evaluation_run import EvaluationSettings
@@ -8,6 +10,33 @@ from lps_ros.evaluation.comparison import arm_table
 from lps_ros.evaluation.comparison import difference_table
 from lps_ros.evaluation.plots import success_over_time
 from lps_ros.evaluation.report import Report
+
+_ARM_COLUMNS = {
+    'episodes': 'episodes', 'success': 'success', 'success_interval': 'success 95 %',
+    'placed': 'placed', 'placed_interval': 'placed 95 %', 'median_time_s': 'median time, s',
+    'median_placed_time_s': 'median placed, s'}
+_DIFFERENCE_COLUMNS = {
+    'pairs': 'pairs', 'success': 'success', 'success_interval': 'success 95 %', 'success_p': 'p',
+    'placed': 'placed', 'placed_interval': 'placed 95 %', 'median_time_s': 'median time, s',
+    'median_time_s_interval': 'time 95 %'}
+
+
+def card_results(
+        settings: EvaluationSettings, figures: Mapping[str, Any], command: str) -> dict[str, Any]:
+    """Return the figures as results of a bundle: a table by title, a row by arm."""
+    clock = 'At real time' if settings.free else 'In lock-step'
+    title = (f'{clock} over ROS, seeds {settings.seeds.start} to {settings.seeds.stop - 1}, '
+             f'`{command}`')
+    arms = {arm: _renamed(row, _ARM_COLUMNS) | {'how': figures['settings'][arm]}
+            for arm, row in figures['arms'].items()}
+    differences = {f'{row["of"]} - {row["minus"]}': _renamed(row, _DIFFERENCE_COLUMNS)
+                   for row in figures['differences']}
+    return {title: arms} | ({f'Differences on these seeds, {clock.lower()}, of `{command}`':
+                             differences} if differences else {})
+
+
+def _renamed(row: Mapping[str, Any], columns: Mapping[str, str]) -> dict[str, Any]:
+    return {text: row[name] for name, text in columns.items()}
 
 
 def write_demo_report(

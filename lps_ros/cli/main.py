@@ -10,7 +10,7 @@ import sys
 from lps_ros import __version__
 from lps_ros.errors import UserError
 
-COMMANDS = ('demo', 'sim', 'record', 'train', 'run', 'replay', 'dataset', 'contract')
+COMMANDS = ('demo', 'sim', 'record', 'train', 'run', 'replay', 'dataset', 'bench', 'contract')
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,7 +23,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         import_module(f'lps_ros.cli.{name}').add_parser(subparsers)
     parsed = parser.parse_args(arguments)
     # As Ctrl-C: what a command has started ends with it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     try:
         status = parsed.func(parsed)
         sys.stdout.flush()

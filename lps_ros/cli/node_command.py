@@ -26,7 +26,7 @@ def run_node_command(
     """
     Run `lps_ros.nodes.<node>_node` until it ends; return its exit status.
 
-    :param parameters: name -> value; set after those in `ros`, so they win
+    :param parameters: name -> value; those in `ros` win
     :raises UserError: where rclpy is missing
     """
     try:
@@ -37,4 +37,4 @@ def run_node_command(
         raise UserError(
             f"the {node} node needs ROS 2, and Python finds no module '{error.name}'; source the "
             "ROS installation, or without one: pip install 'lps_ros[ros]'") from error
-    return module.main([*ros, '--ros-args', *parameter_arguments(parameters)])
+    return module.main(['--ros-args', *parameter_arguments(parameters), '--', *ros])

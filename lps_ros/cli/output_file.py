@@ -1,12 +1,16 @@
 """Files that a command writes at its end, checked at its beginning."""
 
 import argparse
+import os
 from pathlib import Path
+
+from lps_ros.data import StorageError
+from lps_ros.data.files import check_writable
 
 
 def output_file(text: str) -> Path:
     """
-    Return the path of a file to be written, as argparse's `type`.
+    Return the path of a file to be written, as argparse's `type`; leave no file there.
 
     :raises argparse.ArgumentTypeError: where it could not be written after minutes of work
     """
@@ -15,4 +19,11 @@ def output_file(text: str) -> Path:
         raise argparse.ArgumentTypeError(f'{path} is a folder; give the name of a file')
     if not path.absolute().parent.is_dir():
         raise argparse.ArgumentTypeError(f'{path}: its folder does not exist; make it first')
+    if path.exists() and not os.access(path, os.W_OK):
+        raise argparse.ArgumentTypeError(f'{path}: is there and cannot be written; give another')
+    if path.is_file() or not path.exists():
+        try:
+            check_writable(path.parent)
+        except StorageError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
     return path

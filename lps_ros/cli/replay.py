@@ -3,9 +3,12 @@
 import argparse
 from pathlib import Path
 
+from lps_ros.cli.option_ranges import check_range
+from lps_ros.cli.option_ranges import MOST_CANDIDATES
+from lps_ros.cli.option_ranges import MOST_SEED
+from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
-from lps_ros.errors import UserError
 from tqdm import tqdm
 
 _EXAMPLES = """examples:
@@ -42,10 +45,10 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Replay, print the figures and write the files asked for."""
-    for name in ('episodes', 'candidates', 'replan_every'):
-        value = getattr(arguments, name)
-        if value is not None and value < 1:
-            raise UserError(f'--{name.replace("_", "-")} is {value}, expected 1 or more')
+    check_range(arguments, 'episodes', 1)
+    check_range(arguments, 'candidates', 1, MOST_CANDIDATES)
+    check_range(arguments, 'replan_every', 1, MOST_TICKS)
+    check_range(arguments, 'seed', 0, MOST_SEED)
     # `lps --help` must not import torch.
     from lps_ros.evaluation.replay import replay
     from lps_ros.evaluation.replay import ReplaySettings

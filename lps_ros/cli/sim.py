@@ -7,6 +7,7 @@ from pathlib import Path
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
 from lps_ros.cli.output_file import output_file
+from lps_ros.data.files import write_text
 
 _EXAMPLES = """  lps sim --free                    at real time, topics as on a real arm
   lps sim --camera                  with camera/front/image_raw
@@ -43,5 +44,5 @@ def _measure(file: Path | None) -> int:
     figures = measure_tracking()
     print(format_tracking(figures))
     if file:
-        file.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
+        write_text(file, json.dumps(figures, indent=2) + '\n')
     return 0

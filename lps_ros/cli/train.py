@@ -11,6 +11,7 @@ from typing import Any
 
 from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
+from lps_ros.data.files import write_text
 from tqdm import tqdm
 
 _EXAMPLES = """examples:
@@ -61,9 +62,9 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         signal.signal(signal.SIGINT, previous)
     if arguments.json:
-        arguments.json.write_text(json.dumps(
+        write_text(arguments.json, json.dumps(
             {'step': result.step, 'trained_s': result.trained_s, 'metrics': result.metrics},
-            indent=2) + '\n', encoding='utf-8')
+            indent=2) + '\n')
     if result.bundle is None:
         print(f'stopped at step {result.step}; go on with --resume')
         return 130

@@ -43,13 +43,13 @@ class ObservationEncoder:
         self.names += tuple(f'{key}.{name}' for name in names)
         self._parts.append((slice(start, len(self.names)), function))
 
-    def encode(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+    def encode(self, rows: Mapping[str, np.ndarray], *, count: int | None = None) -> np.ndarray:
         """
         Encode rows (N, width) of every key in `keys` into float32 (N, size), not normalised.
 
-        Raises MessageError where a stream is missing or has another shape than the others.
+        count: N, which a contract of images alone cannot tell from rows. Raises MessageError where
+        a stream is missing or has another shape than the others.
         """
-        count = None
         for key, width in self._widths:
             block = rows.get(key)
             if block is None:

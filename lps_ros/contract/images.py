@@ -46,7 +46,10 @@ def image_from_compressed(image_format: ImageFormat, msg: Any) -> np.ndarray:
     data = _bytes(msg.data)
     # Orientation tags are left alone: a camera's pixels are what the policy was trained on.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(data, flags) if len(data) else None
+    try:
+        pixels = cv2.imdecode(data, flags) if len(data) else None
+    except cv2.error:  # as for a header that claims more pixels than OpenCV decodes
+        pixels = None
     if pixels is None:
         raise MessageError(f'found {len(data)} bytes that do not decode, expected a {msg.format} '
                            'image; check the camera driver')

@@ -1,5 +1,7 @@
 """Parse the entries under `actions`."""
 
+import re
+
 from lps_ros.contract import message_types
 from lps_ros.contract.message_types import ACTION_TYPES
 from lps_ros.contract.parse_limits import parse_limits
@@ -17,6 +19,8 @@ from lps_ros.contract.section import Section
 
 _COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop')
 _BY_TYPE = ('fields', 'names', 'frame_id', 'unit')
+# Units, without spaces, of what a zero brings to rest: rates of change and efforts.
+_RESTS_AT_ZERO = re.compile(r'.*/s(?![A-Za-z]).*|N|N[*·.]?m')
 
 
 def parse_action(section: Section) -> Action:
@@ -57,7 +61,18 @@ def _parse_stop(
         if moves or 'position' in fields:
             section.fail('stop', 'found zeros for positions', 'expected hold',
                          'a stop must not send the robot to its zero position')
+        if type_name == message_types.FLOAT64_ARRAY:
+            _check_unit_rests_at_zero(section)
         if (limits.low > 0.0).any() or (limits.high < 0.0).any():
             section.fail('stop', 'found zeros outside the limits', 'expected limits with low <= '
                          '0 <= high', 'widen the limits or use hold')
     return stop
+
+
+def _check_unit_rests_at_zero(section: Section) -> None:
+    """Refuse zeros for plain numbers that are not declared to be velocities or efforts."""
+    unit = section.text('unit', default='')
+    if not all(_RESTS_AT_ZERO.fullmatch(''.join(part.split())) for part in unit.split(',')):
+        found = f"zeros for numbers of unit '{unit}'" if unit else 'zeros for numbers without unit'
+        section.fail('stop', f'found {found}', 'expected zeros for velocities or efforts only',
+                     "use hold for positions; else declare the unit, such as 'rad/s' or 'Nm'")

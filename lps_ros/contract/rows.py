@@ -33,6 +33,11 @@ def extract(spec: Spec, msg: Any) -> np.ndarray:
                            'contract or the topic') from None
     except MessageError as error:
         raise MessageError(f'{spec.label}: {error}') from None
+    # Whatever else a publisher's nonsense makes NumPy or OpenCV raise ends no recording.
+    except Exception as error:
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise MessageError(f'{spec.label}: found a message that cannot be read ({reason}), '
+                           f'expected {spec.type}; correct the publisher') from error
 
 
 def _joint_state(spec: Spec, msg: Any) -> np.ndarray:

@@ -18,7 +18,11 @@ class ImageFormat:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """One observed stream."""
+    """
+    One observed stream.
+
+    latency_s is recorded with every episode and bundle; execution does not use it yet.
+    """
 
     key: str
     topic: str

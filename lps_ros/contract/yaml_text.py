@@ -55,6 +55,10 @@ def parse_mapping(text: str, *, source: str) -> dict[str, Any]:
         problem = getattr(error, 'problem', None) or getattr(error, 'reason', None) or str(error)
         raise ContractError(f'{source}: {place}not YAML, found: {" ".join(problem.split())}; '
                             'correct the line or the indentation above it') from None
+    except RecursionError:
+        raise ContractError(f'{source}: not YAML that can be read, found lists or mappings nested '
+                            'hundreds of levels deep, expected those of a robot contract; correct '
+                            'the brackets') from None
     if not isinstance(value, dict):
         raise ContractError(f'{source}: found {type(value).__name__}, expected a mapping; '
                             'write `name: ...` and the other keys of a robot contract')

@@ -1,9 +1,11 @@
 """Whether the observations are fit to act on."""
 
 from collections import deque
+from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 import numpy as np
 
@@ -24,9 +26,9 @@ class Reason:
         return self.text
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class _Received:
-    row: np.ndarray
+    row: np.ndarray | Callable[[], np.ndarray]
     stamp_ns: int | None
     received_ns: int
 
@@ -45,7 +47,10 @@ class ObservationGate:
     ) -> None:
         """Take the streams to judge and how far ahead of the clock a header stamp may be."""
         self._observations = tuple(observations)
+        self._max_age_ns = {
+            spec.key: round(spec.max_age_s * 1e9) for spec in self._observations}
         self._future_tolerance_ns = round(future_tolerance_s * 1e9)
+        self._judged_ns = 0
         self.clear()
 
     def clear(self) -> None:
@@ -55,14 +60,24 @@ class ObservationGate:
         self._misfits: dict[str, str] = {}
 
     def accept(
-            self, key: str, row: np.ndarray, *, stamp_ns: int | None, received_ns: int) -> None:
-        """Take a message's row (W,) or image (h, w, 3); no stamp for a type without header."""
+            self, key: str, row: np.ndarray | Callable[[], np.ndarray], *, stamp_ns: int | None,
+            received_ns: int) -> None:
+        """
+        Take a message's row (W,) or image (h, w, 3); no stamp for a type without header.
+
+        row: may be what makes it, called only if a tick is to see it. A MessageError of that
+        rejects the message.
+        """
         kept = self._kept[key]
         if kept and received_ns < kept[-1].received_ns:
             # The clock jumped back: what came before is no longer comparable.
             kept.clear()
         kept.append(_Received(row=row, stamp_ns=stamp_ns, received_ns=received_ns))
-        self._misfits.pop(key, None)
+        # Images are large, and nothing acts on one that is older than this.
+        while len(kept) > 1 and kept[1].received_ns < received_ns - self._max_age_ns[key]:
+            kept.popleft()
+        if not callable(row):
+            self._misfits.pop(key, None)
 
     def reject(self, key: str, reason: str) -> None:
         """Take note of a message that does not fit its stream."""
@@ -79,22 +94,33 @@ class ObservationGate:
 
         This is the sampling of episodes, so nothing newer than the tick enters an observation.
         """
-        chosen = {key: _at_or_before(kept, tick_ns) for key, kept in self._kept.items()}
+        chosen = {key: self._in_force(key, tick_ns) for key in self._kept}
         return {key: received.row for key, received in chosen.items() if received is not None}
 
     def reasons(self, tick_ns: int, now_ns: int) -> list[Reason]:
-        """Judge the rows of a tick at the time `now_ns`; nothing to object is an empty list."""
+        """
+        Judge the rows of a tick at the time `now_ns`; nothing to object is an empty list.
+
+        When the time has jumped back since the last judgement, everything received is forgotten:
+        old rows of a silent stream would look fresh again.
+        """
+        back_ns, self._judged_ns = self._judged_ns - now_ns, now_ns
+        if back_ns > 0:
+            self.clear()
+            return [Reason(subject='clock', text=(
+                f'the clock jumped back by {back_ns * 1e-9:.3f} s; begin again with what comes '
+                'in now'))]
         return [reason for spec in self._observations
                 if (reason := self._reason(spec, tick_ns, now_ns)) is not None]
 
     def _reason(self, spec: Observation, tick_ns: int, now_ns: int) -> Reason | None:
+        received = self._in_force(spec.key, tick_ns)
         misfit = f'; {self._misfits[spec.key]}' if spec.key in self._misfits else ''
-        received = _at_or_before(self._kept[spec.key], tick_ns)
         if received is None:
             detail = misfit or f"; no message on topic '{spec.topic}'"
             return Reason(subject=spec.key, stale=not misfit,
                           text=f"observation '{spec.key}' is missing{detail}")
-        limit_ns = round(spec.max_age_s * 1e9)
+        limit_ns = self._max_age_ns[spec.key]
         ages_ns = {'receipt': now_ns - received.received_ns}
         if received.stamp_ns is not None:
             ages_ns['header stamp'] = now_ns - received.stamp_ns
@@ -110,6 +136,20 @@ class ObservationGate:
         if not np.isfinite(received.row).all():
             return Reason(
                 subject=spec.key, text=f"observation '{spec.key}' has a non-finite value")
+        return None
+
+
+    def _in_force(self, key: str, time_ns: int) -> _Received | None:
+        """Return the last fitting message received at or before a time, its row made."""
+        while (received := _at_or_before(self._kept[key], time_ns)) is not None:
+            if not callable(received.row):
+                return received
+            try:
+                received.row = received.row()
+                self._misfits.pop(key, None)
+            except MessageError as error:
+                self._kept[key].remove(received)
+                self.reject(key, str(error))
         return None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 import time
 from typing import Any
@@ -31,8 +32,9 @@ class Planner(Protocol):
     """What plans chunks: the policy of a bundle."""
 
     def plan(
-            self, observation: np.ndarray, *, mode: str, candidates: int, rng: Any) -> Plan:
-        """Plan one chunk from an un-normalised observation vector (S,)."""
+            self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: str,
+            candidates: int, rng: Any) -> Plan:
+        """Plan one chunk from an un-normalised vector (S,) and frames uint8 (h, w, 3)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +102,9 @@ class Pilot:
     def plan_once(self, rng: Any) -> float:
         """Plan one chunk from zeros, to warm the network up; return the time it took, in s."""
         began_s = self._steady_s()
-        self._plan(np.zeros(self._encoder.size, np.float32), rng)
+        images = [self._contract.observation(key).image for key in self._encoder.image_keys]
+        self._plan(np.zeros(self._encoder.size, np.float32), [
+            np.zeros((image.height, image.width, 3), np.uint8) for image in images], rng)
         return self._steady_s() - began_s
 
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
@@ -128,7 +132,7 @@ class Pilot:
             # Planning takes time, in which an observation may have become too old.
             reasons = self.gate.reasons(tick_ns, clock_ns()) if decision.plan_s else []
             if reasons:
-                return self._refuse(reasons, clock_ns())
+                return self._refuse(reasons, clock_ns(), decision.plan_s)
             self._in_force = decision.command
             self._stopped = False
             return decision
@@ -136,12 +140,13 @@ class Pilot:
             text = str(error)
         except Exception as error:  # whatever the network raises must end in a stop
             text = f'no command could be made: {one_line(error)}'
-        return self._refuse([Reason(subject='command', text=text)], now_ns)
+        return self._refuse([Reason(subject='command', text=text)], clock_ns())
 
-    def _refuse(self, reasons: list[Reason], now_ns: int) -> Decision:
+    def _refuse(
+            self, reasons: list[Reason], now_ns: int, plan_s: float | None = None) -> Decision:
         self._executor.reset()
         stop = () if self._stopped else self.stop(now_ns)
-        return Decision(messages=stop, reasons=tuple(reasons))
+        return Decision(messages=stop, reasons=tuple(reasons), plan_s=plan_s)
 
     def _act(
             self, tick: int, clock_ns: Callable[[], int],
@@ -151,8 +156,10 @@ class Pilot:
         plan_s = None
         if self._executor.needs_chunk(tick):
             began_s = self._steady_s()
-            observation = self._encoder.encode({key: row[None] for key, row in rows.items()})[0]
-            actions = self._plan(observation, self._rng)
+            observation = self._encoder.encode(
+                {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
+            images = [rows[key] for key in self._encoder.image_keys]
+            actions = self._plan(observation, images, self._rng)
             plan_s = self._steady_s() - began_s
             chunks = self._chunks(actions, tick, rows)
             self._executor.start(actions, tick)
@@ -163,12 +170,14 @@ class Pilot:
             messages=messages, chunks=chunks, notes=tuple(notes), step=step, command=command,
             plan_s=plan_s)
 
-    def _plan(self, observation: np.ndarray, rng: Any) -> np.ndarray:
+    def _plan(
+            self, observation: np.ndarray, images: Sequence[np.ndarray], rng: Any) -> np.ndarray:
         """Return a chunk (H, A) in physical units."""
         if not np.isfinite(observation).all():
             raise CommandRefused('the encoded observation has a non-finite value')
         plan = self._planner.plan(
-            observation, mode=self.steering.mode, candidates=self.steering.candidates, rng=rng)
+            observation, images=images, mode=self.steering.mode,
+            candidates=self.steering.candidates, rng=rng)
         actions = np.asarray(plan.actions)
         expected = (self._horizon, self._codec.size)
         if actions.shape != expected:

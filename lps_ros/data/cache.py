@@ -5,29 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from dataclasses import dataclass
+from dataclasses import field
 import fcntl
 import json
-import os
 from pathlib import Path
 import shutil
 from typing import Any
-from typing import BinaryIO
 
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import ObservationEncoder
+from lps_ros.data.cache_columns import Columns
 from lps_ros.data.dataset import Dataset
 from lps_ros.data.encoding import encode_episode_rows
 from lps_ros.data.errors import DatasetError
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.files import replace
-from lps_ros.data.files import sync_folder
 import numpy as np
 
 # Changes with the meaning of what is stored, so that older caches are built anew.
 _VERSION = 1
-_COLUMNS = ('observations', 'actions')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +34,10 @@ class TrainingCache:
     Episodes as columns, in the order of `paths`.
 
     observations: memory map float32 (N, S), encoded but not normalised; actions: memory map
-    float32 (N, A) in [-1, 1]; episode_offsets: int64 (E + 1,), episode e has the rows
-    offsets[e] .. offsets[e + 1] - 1, one more than it has transitions; outcomes: bool (E,), True
-    for a success; names and action_names: one per column.
+    float32 (N, A) in [-1, 1]; images: by camera, in the contract's order, memory map uint8
+    (N, h, w, 3); episode_offsets: int64 (E + 1,), episode e has the rows offsets[e] ..
+    offsets[e + 1] - 1, one more than it has transitions; outcomes: bool (E,), True for a success;
+    names and action_names: one per column.
     """
 
     observations: np.ndarray
@@ -48,6 +47,7 @@ class TrainingCache:
     paths: tuple[Path, ...]
     names: tuple[str, ...]
     action_names: tuple[str, ...]
+    images: dict[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -56,9 +56,10 @@ class TrainingCache:
         """
         Bring the cache in `<dataset>/.cache/<data hash>/` up to date and open it.
 
-        Only new and changed episodes are encoded; those that are gone leave the cache. A build
-        that is killed leaves the previous cache as it was. progress is called with the number of
-        episodes done and their total. Raises DatasetError, EpisodeError or StorageError.
+        It holds what the contract observes: a subset without cameras decodes no frame. Only new
+        and changed episodes are encoded; those that are gone leave the cache. A build that is
+        killed leaves the previous cache as it was. progress is called with the number of episodes
+        done and their total. Raises DatasetError, EpisodeError or StorageError.
         """
         dataset = Dataset(dataset_path)
         entries = [_Entry.of(path, dataset.path) for path in dataset.episodes()]
@@ -110,7 +111,7 @@ class _Builder:
         self._contract = contract
         self._encoder = ObservationEncoder(contract)
         self._codec = ActionCodec(contract)
-        self._widths = {'observations': self._encoder.size, 'actions': self._codec.size}
+        self._columns = Columns(contract, self._encoder, self._codec)
 
     def update(
             self, wanted: list[_Entry], progress: Callable[[int, int], None] | None) -> _Index:
@@ -119,21 +120,21 @@ class _Builder:
             return known
         generation = known.generation + 1
         for stale in self._folder.glob('columns_*'):
-            if stale != self._columns(known.generation):
+            if stale != self._place(known.generation):
                 shutil.rmtree(stale)
-        columns = self._columns(generation)
-        columns.mkdir()
-        entries = self._write(columns, known, wanted, progress)
+        entries = self._write(self._place(generation), known, wanted, progress)
         index = _Index(generation=generation, entries=tuple(entries))
         # From here on the new columns are the cache.
         replace(self._folder / 'index.json', json.dumps(self._content(index)).encode())
-        shutil.rmtree(self._columns(known.generation), ignore_errors=True)
+        shutil.rmtree(self._place(known.generation), ignore_errors=True)
         return index
 
     def opened(self, index: _Index) -> TrainingCache:
-        columns = self._mapped(index)
+        columns, mapped = self._columns, self._mapped(index)
         return TrainingCache(
-            observations=columns['observations'], actions=columns['actions'],
+            observations=mapped[columns.observations.name],
+            actions=mapped[columns.actions.name],
+            images={key: mapped[column.name] for key, column in columns.images.items()},
             episode_offsets=index.offsets(),
             outcomes=np.array([entry.success for entry in index.entries], dtype=bool),
             paths=tuple(self._dataset / entry.path for entry in index.entries),
@@ -141,33 +142,26 @@ class _Builder:
 
     def _write(
             self, folder: Path, known: _Index, wanted: list[_Entry],
-            progress: Callable[[int, int], None] | None) -> Iterator[_Entry]:
+            progress: Callable[[int, int], None] | None) -> list[_Entry]:
         offsets = known.offsets()
         places = {entry.identity: place for place, entry in enumerate(known.entries)}
         old = self._mapped(known)
         entries = []
-        with open(folder / 'observations.f32', 'xb') as observations, \
-                open(folder / 'actions.f32', 'xb') as actions:
+        with self._columns.writer(folder) as writer:
             for done, entry in enumerate(wanted):
                 place = places.get(entry.identity)
                 if place is not None:
-                    rows = slice(offsets[place], offsets[place + 1])
-                    observations.write(old['observations'][rows].tobytes())
-                    actions.write(old['actions'][rows].tobytes())
+                    writer.copy(old, slice(offsets[place], offsets[place + 1]))
                     entries.append(known.entries[place])
                 else:
                     encoded = encode_episode_rows(
                         self._dataset / entry.path, self._contract, self._encoder, self._codec)
-                    observations.write(encoded.observations.tobytes())
-                    actions.write(encoded.actions.tobytes())
+                    writer.encode(encoded)
                     entries.append(_Entry(
                         path=entry.path, size=entry.size, mtime_ns=entry.mtime_ns,
                         rows=len(encoded.actions), success=encoded.success))
                 if progress is not None:
                     progress(done + 1, len(wanted))
-            for file in (observations, actions):
-                _sync(file)
-        sync_folder(folder)
         return entries
 
     def _load(self) -> _Index:
@@ -190,22 +184,12 @@ class _Builder:
                 'entries': [asdict(entry) for entry in index.entries]}
 
     def _mapped(self, index: _Index) -> dict[str, np.ndarray]:
-        """Map the columns; raises ValueError where a file is shorter than the index says."""
-        rows = int(index.offsets()[-1])
-        if rows == 0:
-            return {name: np.empty((0, width), np.float32)
-                    for name, width in self._widths.items()}
-        return {name: np.memmap(self._columns(index.generation) / f'{name}.f32', np.float32,
-                                mode='r', shape=(rows, width))
-                for name, width in self._widths.items()}
+        """Map the columns, by name; raises ValueError where one is shorter than the index says."""
+        folder, rows = self._place(index.generation), int(index.offsets()[-1])
+        return {column.name: column.mapped(folder, rows) for column in self._columns.all()}
 
-    def _columns(self, generation: int) -> Path:
+    def _place(self, generation: int) -> Path:
         return self._folder / f'columns_{generation}'
-
-
-def _sync(file: BinaryIO) -> None:
-    file.flush()
-    os.fsync(file.fileno())
 
 
 @contextmanager

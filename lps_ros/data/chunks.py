@@ -1,5 +1,6 @@
 """Action chunks for training, drawn from the cache."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ class Batch:
 
     observations and next_observations (B, S), before and after the chunk; actions (B, H * A);
     rewards (B,), the discounted sum over the chunk; masks (B,), 0 where the episode ends within
-    it. All float32.
+    it; all float32. images and next_images: of each camera, uint8 (B, h, w, 3).
     """
 
     observations: np.ndarray
@@ -24,6 +25,8 @@ class Batch:
     rewards: np.ndarray
     masks: np.ndarray
     next_observations: np.ndarray
+    images: tuple[np.ndarray, ...] = ()
+    next_images: tuple[np.ndarray, ...] = ()
 
 
 class Chunks:
@@ -38,15 +41,17 @@ class Chunks:
     def __init__(
             self, *, observations: np.ndarray, actions: np.ndarray, offsets: np.ndarray,
             rewards: np.ndarray, masks: np.ndarray, padded: np.ndarray, used: np.ndarray,
-            horizon: int, discount: float) -> None:
+            horizon: int, discount: float, images: Sequence[np.ndarray] = ()) -> None:
         """
         Take columns of N rows: observations (N, S), actions (N, A), rewards (N,), masks (N,).
 
-        offsets (E + 1,), padded and used (E,) are per episode; the last row of each episode only
-        holds its final observation.
+        images: of each camera (N, h, w, 3); a batch reads only its own rows of them. offsets
+        (E + 1,), padded and used (E,) are per episode; the last row of each episode only holds
+        its final observation.
         """
         self._observations = observations
         self._actions = actions
+        self._images = tuple(images)
         self._horizon = horizon
         rows = np.arange(offsets[-1])
         length = np.diff(offsets)
@@ -66,13 +71,15 @@ class Chunks:
         """Return the chunks that begin at these rows, int64 (B,)."""
         last = self._last[starts]
         rows = np.minimum(starts[:, None] + np.arange(self._horizon), last[:, None])
+        after = np.minimum(starts + self._horizon, last + 1)
         return Batch(
             observations=np.asarray(self._observations[starts]),
             actions=np.asarray(self._actions[rows]).reshape(len(starts), -1),
             rewards=self._rewards[starts].astype(np.float32),
             masks=self._masks[starts].astype(np.float32),
-            next_observations=np.asarray(
-                self._observations[np.minimum(starts + self._horizon, last + 1)]))
+            next_observations=np.asarray(self._observations[after]),
+            images=tuple(np.asarray(column[starts]) for column in self._images),
+            next_images=tuple(np.asarray(column[after]) for column in self._images))
 
 
 class ChunkSampler:
@@ -102,7 +109,7 @@ class ChunkSampler:
         chunks = Chunks(
             observations=cache.observations, actions=cache.actions,
             offsets=cache.episode_offsets, rewards=rewards, masks=masks, padded=terminal,
-            used=used, horizon=horizon, discount=discount)
+            used=used, horizon=horizon, discount=discount, images=tuple(cache.images.values()))
         self.starts = chunks.starts
         self.batch = chunks.batch
         self._generator = np.random.default_rng(seed)

@@ -41,6 +41,15 @@ class _Recording:
     events: list[Event]
 
 
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """Episodes made of a recording, what of it was damaged, a line on each left-out episode."""
+
+    episodes: list[Path]
+    damage: str | None
+    left_out: list[str]
+
+
 def convert_bag(
         path: Path, contract: Contract | None, dataset: Path, *, outcome: str | None = None,
         namespace: str = '', image_format: str = 'jpeg',
@@ -54,6 +63,16 @@ def convert_bag(
     where no start is. progress is called with the fraction read. The same recording gives
     identical files, whatever its storage. Raises BagError, EpisodeError, StorageError.
     """
+    return convert_recording(
+        path, contract, dataset, outcome=outcome, namespace=namespace, image_format=image_format,
+        progress=progress).episodes
+
+
+def convert_recording(
+        path: Path, contract: Contract | None, dataset: Path, *, outcome: str | None = None,
+        namespace: str = '', image_format: str = 'jpeg',
+        progress: Callable[[float], None] | None = None) -> Conversion:
+    """Convert as `convert_bag` does, and tell what of the recording is in no episode."""
     if outcome not in (None, *OUTCOMES):
         raise BagError(f"found outcome '{outcome}', expected {' or '.join(OUTCOMES)}")
     if image_format not in IMAGE_FORMATS:
@@ -69,16 +88,18 @@ def convert_bag(
                        'say whether all of it is a success or a failure')
     _warn_of_damage(bag, recording)
     files: list[Path] = []
+    left_out: list[str] = []
     for mark in marks:
         try:
             content = cut_episode(contract, mark, recording.streams)
         except EpisodeError as error:
             if len(marks) == 1:
                 raise EpisodeError(f'{path}: {error}') from error
-            _LOGGER.warning('%s: left out the episode at %d ns: %s', path, mark.start_ns, error)
+            left_out.append(f'{path}: left out the episode at {mark.start_ns} ns: {error}')
+            _LOGGER.warning(left_out[-1])
             continue
         files.append(store_episode(content, Path(dataset)))
-    return files
+    return Conversion(episodes=files, damage=bag.damage, left_out=left_out)
 
 
 def recorded_contract(bag: Bag) -> Contract:

@@ -92,22 +92,23 @@ class _Summary:
                    for key in episode.keys}
         contract = episode.contract
         self._ticks[episode.outcome].append(len(episode.ticks_ns))
-        self._duration_s += float(episode.ticks_ns[-1] - episode.ticks_ns[0]) * 1e-9
+        self._duration_s += (int(episode.ticks_ns[-1]) - int(episode.ticks_ns[0])) * 1e-9
         known = self._contracts.setdefault(contract.data_hash, {
             'name': contract.name, 'rate_hz': contract.rate_hz, 'episodes': 0})
         known['episodes'] += 1
         for key, (statistics, stale) in streams.items():
             total = self._streams.setdefault(key, {
                 'episodes': 0, 'count': 0, 'rate_hz': 0.0, 'gaps': 0, 'longest_gap_s': 0.0,
-                'duplicates': 0, 'drops': 0, 'stale_ticks': 0})
+                'duplicates': 0, 'drops': 0, 'misfits': 0, 'stale_ticks': 0})
             total['episodes'] += 1
             # Mean over the episodes so far.
             total['rate_hz'] += (statistics['rate_hz'] - total['rate_hz']) / total['episodes']
             total['longest_gap_s'] = max(total['longest_gap_s'], statistics['longest_gap_s'])
             for name in ('count', 'gaps', 'duplicates'):
                 total[name] += statistics[name]
-            total['drops'] = (-1 if -1 in (total['drops'], statistics['drops'])
-                              else total['drops'] + statistics['drops'])
+            for name in ('drops', 'misfits'):
+                both = total[name], statistics[name]
+                total[name] = -1 if -1 in both else sum(both)
             total['stale_ticks'] += stale
 
     def content(self) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Reads an episode file."""
 
 from collections.abc import Iterable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 import json
+import math
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -18,10 +21,14 @@ from lps_ros.contract import row_width
 from lps_ros.data.episode_file import SCHEMA_VERSION
 from lps_ros.data.episode_mark import OUTCOMES
 from lps_ros.data.errors import EpisodeError
+from lps_ros.data.frames import each_frame
 from lps_ros.data.frames import Frames
+from lps_ros.data.frames import IMAGE_FORMATS
 import numpy as np
 
-_STATISTICS = ('count', 'rate_hz', 'gaps', 'longest_gap_s', 'duplicates', 'drops')
+_STATISTICS = ('count', 'rate_hz', 'gaps', 'longest_gap_s', 'duplicates', 'drops', 'misfits')
+# Of episodes that were recorded before it was counted.
+_UNKNOWN = {'misfits': np.int64(-1)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,9 +58,11 @@ class Episode:
     def __init__(self, path: Path, file: h5py.File) -> None:
         self.path = path
         self._file = file
-        self.attributes: dict[str, Any] = {
-            name: value.item() if isinstance(value, np.generic) else value
-            for name, value in file.attrs.items()}
+        with self._intact('its header'):
+            self._size = path.stat().st_size
+            self.attributes: dict[str, Any] = {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in self._attributes_of(file).items()}
 
     @classmethod
     def open(cls, path: Path) -> 'Episode':
@@ -61,23 +70,27 @@ class Episode:
         path = Path(path)
         try:
             file = h5py.File(path, 'r')
-            episode = cls(path, file)
         except FileNotFoundError as error:
             raise EpisodeError(f'{path}: not found; expected an episode file') from error
-        except (OSError, RuntimeError, KeyError) as error:
+        except Exception as error:  # as in _intact
             kind = 'truncated' if 'truncated' in str(error) else 'not a readable HDF5 file'
             raise EpisodeError(f'{path}: is {kind}; remove it, or convert its recording '
                                'again') from error
-        version = episode.attributes.get('schema_version')
-        if version != SCHEMA_VERSION:
+        try:
+            episode = cls(path, file)
+            version = episode.attributes.get('schema_version')
+            if not isinstance(version, int) or version != SCHEMA_VERSION:
+                raise EpisodeError(f'{path}: found schema version {version}, expected '
+                                   f'{SCHEMA_VERSION}; use the version of lps_ros that wrote it')
+        except EpisodeError:
             file.close()
-            raise EpisodeError(f'{path}: found schema version {version}, expected '
-                               f'{SCHEMA_VERSION}; use the version of lps_ros that wrote it')
+            raise
         return episode
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with self._intact('its end'):
+            self._file.close()
 
     def __enter__(self) -> 'Episode':
         """Return self."""
@@ -93,14 +106,14 @@ class Episode:
     def contract(self) -> Contract:
         """Contract that it was recorded with."""
         try:
-            return parse_contract(self._attribute('contract'))
+            return parse_contract(self.attribute('contract'))
         except ContractError as error:
             raise EpisodeError(f'{self.path}: {error}') from error
 
     @property
     def outcome(self) -> str:
         """Either `success` or `failure`."""
-        outcome = self._attribute('outcome')
+        outcome = self.attribute('outcome')
         if outcome not in OUTCOMES:
             raise EpisodeError(f"{self.path}: found outcome '{outcome}', expected "
                                f'{" or ".join(OUTCOMES)}; convert its recording again')
@@ -109,71 +122,103 @@ class Episode:
     @cached_property
     def events(self) -> list[dict[str, Any]]:
         """What the recorder marked, each with `event` and `time_ns`, in order."""
-        return json.loads(self._attribute('events'))
+        with self._intact('events'):
+            events = json.loads(self.attribute('events'))
+            if not all({'event', 'time_ns'} <= event.keys() for event in events):
+                raise KeyError('event')
+            return events
 
     @cached_property
     def ticks_ns(self) -> np.ndarray:
-        """Time of each control tick, int64 (T + 1,)."""
-        return self._read('tick/time_ns')
+        """Time of each control tick, int64 (T + 1,), T at least 1."""
+        ticks_ns = self._read('tick/time_ns', np.int64)
+        if len(ticks_ns) < 2:
+            raise EpisodeError(f'{self.path}: holds {len(ticks_ns)} control tick(s), expected at '
+                               'least 2; convert its recording again')
+        if (ticks_ns[1:] <= ticks_ns[:-1]).any():
+            raise EpisodeError(f'{self.path}: its control ticks do not ascend; convert its '
+                               'recording again')
+        return ticks_ns
 
     @cached_property
     def keys(self) -> tuple[str, ...]:
         """Keys of the streams that were recorded, in the contract's order."""
-        return tuple(spec.key for spec in self._specs() if f'stream/{spec.key}' in self._file)
+        with self._intact('stream'):
+            return tuple(
+                spec.key for spec in self._specs() if f'stream/{spec.key}' in self._file)
 
     def stream(self, key: str) -> Stream:
         """Return all messages of a stream."""
         spec = self._spec(key)
-        data = self._read(f'stream/{key}/data')
         source: list[str] = []
         if isinstance(spec, Action):
-            names = self._stream_attribute(key, 'sources')
-            source = [str(names[number]) for number in self._read(f'stream/{key}/source')]
-        elif spec.image is not None:
-            data = Frames(data, self._read(f'stream/{key}/offset'),
-                          self._stream_attribute(key, 'image_format'),
-                          (spec.image.height, spec.image.width, 3))
+            names, = self._stream_attributes(key, ('sources',))
+            with self._intact(f'source of stream {key}'):
+                source = [str(names[number])
+                          for number in self._read(f'stream/{key}/source', np.uint8)]
         return Stream(
-            data=data, stamp_ns=self._read(f'stream/{key}/stamp_ns'),
+            data=self._vectors(key) if getattr(spec, 'image', None) is None else self._frames(key),
+            stamp_ns=self._read(f'stream/{key}/stamp_ns', np.int64),
             received_ns=self.received_ns(key), source=source, statistics=self.statistics(key))
 
     def received_ns(self, key: str) -> np.ndarray:
         """Return when each message of a stream was received, int64 (n,)."""
         self._group(key)
-        return self._read(f'stream/{key}/received_ns')
+        return self._read(f'stream/{key}/received_ns', np.int64)
 
     def statistics(self, key: str) -> dict[str, int | float]:
-        """Return count, rate_hz, gaps, longest_gap_s, duplicates and drops (-1: unknown)."""
-        return {name: self._stream_attribute(key, name).item() for name in _STATISTICS}
+        """
+        Return count, rate_hz, gaps, longest_gap_s, duplicates, drops and misfits of a stream.
+
+        Drops are messages lost on the way to the recorder, misfits those that came but did not
+        fit the contract and were left out; either is -1 where it is unknown.
+        """
+        values = dict(zip(_STATISTICS, self._stream_attributes(key, _STATISTICS)))
+        for name, value in values.items():
+            if not isinstance(value, np.integer | np.floating) or not np.isfinite(value):
+                raise EpisodeError(f'{self.path}: stream {key} has the {name} {value}, expected a '
+                                   'number; convert its recording again')
+        return {name: value.item() for name, value in values.items()}
 
     def index(self, key: str) -> np.ndarray:
         """Return for each tick the row of a stream, int64 (T + 1,), -1 where there is none."""
-        self._group(key)
-        return self._read(f'tick/index/{key}')
+        index = self._read(f'tick/index/{key}', np.int64)
+        count = len(self.received_ns(key))
+        if len(index) != len(self.ticks_ns) or index.min() < -1 or index.max() >= count:
+            raise EpisodeError(f'{self.path}: tick/index/{key} does not fit {len(self.ticks_ns)} '
+                               f'ticks and {count} messages; convert its recording again')
+        return index
 
     def rows(self, keys: Iterable[str]) -> dict[str, np.ndarray]:
         """Return what each tick sees of vector streams, float64 (T + 1, W), NaN for nothing."""
         sampled = {}
         for key in keys:
-            width = row_width(self._spec(key))
+            self._spec(key)
             index = self.index(key)
-            data = self._read(f'stream/{key}/data')
-            if data.ndim != 2 or data.shape[1] != width or np.any(index >= len(data)):
-                raise EpisodeError(f'{self.path}: stream {key} holds {data.shape}, expected '
-                                   f'(n, {width}) with every tick in it; convert its recording '
-                                   'again')
+            data = self._vectors(key)
+            if index.max() >= len(data):
+                raise EpisodeError(f'{self.path}: stream {key} holds {len(data)} messages, too '
+                                   'few for its ticks; convert its recording again')
             sampled[key] = np.where((index >= 0)[:, None], data[index], np.nan)
         return sampled
 
     def images(self, key: str, ticks: Iterable[int]) -> np.ndarray:
         """Return the frames of these ticks, uint8 (n, h, w, 3) RGB."""
-        frames = self.stream(key).data
+        return np.stack(list(self.each_image(key, ticks)))
+
+    def each_image(self, key: str, ticks: Iterable[int]) -> Iterator[np.ndarray]:
+        """
+        Yield the frame of each of these ticks, uint8 (h, w, 3) RGB.
+
+        They are decoded one by one, also after the episode was closed.
+        """
         index = self.index(key)
         try:
-            return np.stack([frames[int(index[tick])] for tick in ticks])
-        except (ValueError, IndexError) as error:
+            rows = [int(index[tick]) for tick in ticks]
+        except IndexError as error:
             raise EpisodeError(f'{self.path}: stream {key}: {error}; expected a frame at each of '
                                'these ticks') from error
+        return each_frame(self.stream(key).data, rows, f'{self.path}: stream {key}')
 
     def _specs(self) -> tuple[Observation | Action, ...]:
         return (*self.contract.observations, *self.contract.actions)
@@ -185,27 +230,82 @@ class Episode:
         raise EpisodeError(f"{self.path}: found no stream '{key}', expected one of "
                            f'{", ".join(self.keys)}')
 
-    def _group(self, key: str) -> h5py.Group:
-        if f'stream/{key}' not in self._file:
-            raise EpisodeError(f"{self.path}: found no stream '{key}', only "
-                               f'{", ".join(self.keys)}; use a contract without it')
-        return self._file[f'stream/{key}']
-
-    def _stream_attribute(self, key: str, name: str) -> Any:
-        attributes = self._group(key).attrs
-        if name not in attributes:
-            raise EpisodeError(f'{self.path}: stream {key} lacks its {name}; convert its '
-                               'recording again')
-        return attributes[name]
-
-    def _attribute(self, name: str) -> str:
-        if name not in self.attributes:
+    def attribute(self, name: str) -> str:
+        """Return an attribute that is text."""
+        value = self.attributes.get(name)
+        if not isinstance(value, str):
             raise EpisodeError(f'{self.path}: found no {name}; convert its recording again')
-        return self.attributes[name]
+        return value
 
-    def _read(self, name: str) -> np.ndarray:
+    def _vectors(self, key: str) -> np.ndarray:
+        data = self._read(f'stream/{key}/data', np.float64, 2)
+        width = row_width(self._spec(key))
+        if data.shape[1] != width:
+            raise EpisodeError(f'{self.path}: stream {key} holds {data.shape}, expected '
+                               f'(n, {width}); convert its recording again')
+        return data
+
+    def _frames(self, key: str) -> Frames:
+        image = self._spec(key).image
+        data = self._read(f'stream/{key}/data', np.uint8)
+        offset = self._read(f'stream/{key}/offset', np.int64)
+        image_format, = self._stream_attributes(key, ('image_format',))
+        if str(image_format) not in IMAGE_FORMATS or not _covers(offset, len(data)):
+            raise EpisodeError(f'{self.path}: the frames of stream {key} are damaged; convert its '
+                               'recording again')
+        return Frames(data, offset, image_format, (image.height, image.width, 3))
+
+    def _group(self, key: str) -> h5py.Group:
+        with self._intact(f'stream/{key}'):
+            if f'stream/{key}' not in self._file:
+                raise EpisodeError(f"{self.path}: found no stream '{key}', only "
+                                   f'{", ".join(self.keys)}; use a contract without it')
+            return self._file[f'stream/{key}']
+
+    def _stream_attributes(self, key: str, names: tuple[str, ...]) -> list[Any]:
+        with self._intact(f'stream/{key}'):
+            found = _UNKNOWN | self._attributes_of(self._group(key))
+        for name in names:
+            if name not in found:
+                raise EpisodeError(f'{self.path}: stream {key} lacks its {name}; convert its '
+                                   'recording again')
+        return [found[name] for name in names]
+
+    def _read(self, name: str, dtype: type, dimensions: int = 1) -> np.ndarray:
+        with self._intact(name):
+            stored = self._file[name]
+            if (stored.dtype, stored.ndim) != (dtype, dimensions):
+                raise TypeError(f'found {stored.dtype} {stored.shape}')
+            self._check_size(stored.shape, stored.dtype)
+            return stored[()]
+
+    def _attributes_of(self, place: h5py.Group) -> dict[str, Any]:
+        values = {}
+        for name in place.attrs:
+            stored = place.attrs.get_id(name)
+            self._check_size(stored.shape, stored.dtype)
+            values[name] = place.attrs[name]
+        return values
+
+    def _check_size(self, shape: tuple[int, ...], dtype: np.dtype) -> None:
+        """Refuse a damaged size before memory is taken for it: nothing is compressed."""
+        if math.prod(shape) * dtype.itemsize > self._size:
+            raise ValueError(f'found {dtype} {shape} in a file of {self._size} bytes')
+
+    @contextmanager
+    def _intact(self, part: str) -> Iterator[None]:
+        """Turn whatever reading a damaged part of the file raises into an EpisodeError."""
         try:
-            return self._file[name][()]
-        except (KeyError, OSError, RuntimeError) as error:
-            raise EpisodeError(f'{self.path}: {name} is missing or damaged; convert its recording '
+            yield
+        except EpisodeError:
+            raise
+        # One wrong bit makes HDF5 and h5py raise nearly anything.
+        except Exception as error:
+            raise EpisodeError(f'{self.path}: {part} is missing or damaged; convert its recording '
                                'again') from error
+
+
+def _covers(offset: np.ndarray, size: int) -> bool:
+    """Tell whether frames from each offset to the next take up all bytes."""
+    return (len(offset) > 0 and offset[0] == 0 and offset[-1] == size
+            and bool((np.diff(offset) >= 0).all()))

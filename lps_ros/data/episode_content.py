@@ -36,7 +36,8 @@ def cut_episode(
     the one in force. Raises EpisodeError, without a path, where less than two ticks are left.
     """
     clock = contract.clock
-    ticks_ns = clock.time_ns(clock.ticks(mark.start_ns - clock.period_ns, mark.end_ns))
+    start_ns = mark.start_ns - clock.period_ns
+    ticks_ns = clock.time_ns(clock.ticks(start_ns, mark.end_ns))
     for spec in (*(o for o in contract.observations if o.required), *contract.actions):
         received_ns = streams[spec.key].received_ns
         if not len(received_ns) or received_ns[0] > mark.end_ns:
@@ -58,7 +59,8 @@ def cut_episode(
         end = int(observation_index(np.array([mark.end_ns]), received_ns)[0]) + 1
         if end <= first:
             continue
-        kept[spec.key] = streams[spec.key].part(first, end)
+        kept[spec.key] = streams[spec.key].part(
+            first, end, start_ns=start_ns, end_ns=mark.end_ns)
         received_ns = kept[spec.key].received_ns
         index[spec.key] = (action_index(ticks_ns, ends_ns, received_ns)
                            if isinstance(spec, Action)

@@ -8,6 +8,7 @@ import fcntl
 from itertools import count
 import os
 from pathlib import Path
+import tempfile
 
 from lps_ros.data.errors import StorageError
 
@@ -23,6 +24,30 @@ def disk_errors(path: Path) -> Iterator[None]:
                                'free some space and try again') from error
         raise StorageError(f'{path}: cannot write ({error.strerror or error}); '
                            'check that the folder exists and is writable') from error
+
+
+def check_writable(folder: Path) -> None:
+    """
+    Raise StorageError unless files can be made in a folder; leave nothing there.
+
+    Where it is missing, the nearest folder above it is tried, in which it would be made.
+    """
+    with disk_errors(folder):
+        nearest = folder.absolute()
+        while not nearest.exists():
+            nearest = nearest.parent
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file that is whole or as it was before; raises StorageError."""
+    with disk_errors(path):
+        # A link, as /dev/stdout is one, or a device stays what it is.
+        if path.is_symlink() or (path.exists() and not path.is_file()):
+            path.write_text(text, encoding='utf-8')
+        else:
+            replace(path, text.encode())
 
 
 def sync_folder(folder: Path) -> None:

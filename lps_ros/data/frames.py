@@ -1,9 +1,13 @@
 """Camera frames as they are stored in an episode."""
 
+from collections.abc import Iterable
+from collections.abc import Iterator
 from collections.abc import Sequence
+import math
 
 import cv2
 from lps_ros.data.errors import DataError
+from lps_ros.data.errors import EpisodeError
 import numpy as np
 
 IMAGE_FORMATS = ('jpeg', 'png', 'raw')
@@ -46,9 +50,31 @@ class Frames(Sequence):
         if not 0 <= row < len(self):
             raise IndexError(row)
         part = self._data[self._offset[row]:self._offset[row + 1]]
-        if self._format == 'raw':
+        if self._format == 'raw' and part.size == math.prod(self._shape):
             return part.reshape(self._shape)
-        pixels = cv2.imdecode(part, cv2.IMREAD_COLOR) if len(part) else None
+        try:
+            pixels = cv2.imdecode(part, cv2.IMREAD_COLOR) if len(part) else None
+        except cv2.error:  # as for a damaged header that claims too many pixels
+            pixels = None
         if pixels is None or pixels.shape != self._shape:
             raise DataError(f'frame {row} does not decode as {self._format}')
         return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+
+
+def each_frame(frames: Frames, rows: Iterable[int], source: str) -> Iterator[np.ndarray]:
+    """
+    Decode these rows one by one; a row that follows itself is decoded once.
+
+    Raises EpisodeError, starting with `source`, where one is damaged or not there.
+    """
+    last, image = -1, None
+    for row in rows:
+        if image is None or row != last:
+            try:
+                last, image = row, frames[row]
+            except DataError as error:
+                raise EpisodeError(f'{source}: {error}; convert its recording again') from error
+            except IndexError as error:
+                raise EpisodeError(f'{source}: has no frame {row}, expected one at each of these '
+                                   'ticks; convert its recording again') from error
+        yield image

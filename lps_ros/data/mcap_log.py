@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 from collections.abc import Iterator
+from functools import cached_property
+import os
 from pathlib import Path
 import struct
 from typing import BinaryIO
@@ -22,11 +24,13 @@ from mcap.records import Schema
 from mcap.stream_reader import breakup_chunk
 from mcap.stream_reader import CRCValidationError
 from mcap.stream_reader import StreamReader
+from mcap.summary import Summary
 import zstandard
 
-# What a record cut off or overwritten makes the MCAP library raise; lz4 raises RuntimeError.
+# What a record cut off or overwritten makes the MCAP library raise; lz4 raises RuntimeError, and
+# a chunk that claims to unpack to more than there is memory the last two.
 _DAMAGE = (McapError, CRCValidationError, struct.error, UnicodeDecodeError, RuntimeError,
-           zstandard.ZstdError)
+           zstandard.ZstdError, MemoryError, OverflowError)
 
 
 class McapLog:
@@ -51,14 +55,12 @@ class McapLog:
 
     def topics(self) -> dict[str, str]:
         """Return the type of each topic; raises BagError where this is no MCAP file."""
-        with open(self.path, 'rb') as file:
-            try:
-                summary = make_reader(file).get_summary()
-                if summary is not None and summary.channels:
-                    return {channel.topic: summary.schemas[channel.schema_id].name
-                            for channel in summary.channels.values()}
-            except (*_DAMAGE, OSError, KeyError):
-                pass  # unfinished: the channels are found by reading on
+        try:
+            if self._summary.channels:
+                return {channel.topic: self._summary.schemas[channel.schema_id].name
+                        for channel in self._summary.channels.values()}
+        except KeyError:
+            pass  # damaged: the channels are found by reading on
         topics: dict[str, str] = {}
         schemas: dict[int, str] = {}
         for record in self.records():
@@ -88,11 +90,49 @@ class McapLog:
                     yield BagMessage(topic, type_name, record.log_time, record.data)
             elif isinstance(record, Schema):
                 schemas[record.id] = record.name
-            elif isinstance(record, Channel) and record.topic in topics:
-                channels[record.id] = record.topic, schemas.get(record.schema_id, '')
+            elif (isinstance(record, Channel) and record.topic in topics
+                    and record.schema_id in schemas):  # else its type went with a damaged chunk
+                channels[record.id] = record.topic, schemas[record.schema_id]
 
     def records(self) -> Iterator[McapRecord]:
-        """Yield every intact record, those in chunks one by one."""
+        """
+        Yield every intact record, those in chunks one by one.
+
+        Where a damaged chunk held the schema or the channel of a later message, those of the
+        summary come first.
+        """
+        declared: dict[tuple[type, int], McapRecord] = {}
+        for record in self._intact_records():
+            if isinstance(record, Message):
+                yield from self._undeclared(Channel, record.channel_id, declared)
+            elif isinstance(record, Channel):
+                yield from self._undeclared(Schema, record.schema_id, declared)
+            if isinstance(record, Channel | Schema):
+                declared[type(record), record.id] = record
+            yield record
+
+    def _undeclared(
+            self, kind: type, number: int,
+            declared: dict[tuple[type, int], McapRecord]) -> Iterator[McapRecord]:
+        if (kind, number) not in declared:
+            known = self._summary.channels if kind is Channel else self._summary.schemas
+            # Not looked for again where there is none.
+            record = declared[kind, number] = known.get(number)
+            if isinstance(record, Channel):
+                yield from self._undeclared(Schema, record.schema_id, declared)
+            if record is not None:
+                yield record
+
+    @cached_property
+    def _summary(self) -> Summary:
+        """The summary at the file's end, empty where it was not finished or is damaged."""
+        with open(self.path, 'rb') as file:
+            try:
+                return make_reader(_Exact(file)).get_summary() or Summary()
+            except (*_DAMAGE, OSError):
+                return Summary()
+
+    def _intact_records(self) -> Iterator[McapRecord]:
         self.damaged_chunks = 0
         for record in self._top_level():
             if not isinstance(record, Chunk):
@@ -128,13 +168,23 @@ class McapLog:
 
 
 class _Exact:
-    """A file whose short reads raise, so that no record is taken for whole that is not."""
+    """
+    A file whose short reads raise, so that no record is taken for whole that is not.
+
+    They raise before any memory is taken: a damaged record may claim any length.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
+        self._size = os.fstat(file.fileno()).st_size
 
     def read(self, length: int) -> bytes:
-        data = self._file.read(length)
-        if len(data) < length:
+        if not 0 <= length <= self._size - self._file.tell():
             raise EndOfFile
-        return data
+        return self._file.read(length)
+
+    def seek(self, offset: int, origin: int = os.SEEK_SET) -> int:
+        return self._file.seek(offset, origin)
+
+    def seekable(self) -> bool:
+        return True

@@ -1,6 +1,7 @@
 """One stream of a recording: its messages as rows, with their times."""
 
 from dataclasses import dataclass
+from dataclasses import field
 from dataclasses import replace
 from typing import Any
 
@@ -23,25 +24,27 @@ class RecordedStream:
     Messages of one stream in order of receipt.
 
     rows: float64 (n, W), or the bytes of each frame, encoded as image_format; stamp_ns is -1 for
-    messages without a header.
+    messages without a header; misfit_ns: when the messages came that did not fit the contract.
     """
 
     received_ns: np.ndarray
     stamp_ns: np.ndarray
     rows: np.ndarray | list[bytes]
     image_format: str | None = None
+    misfit_ns: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
-    def part(self, first: int, end: int) -> 'RecordedStream':
-        """Return the messages first .. end - 1."""
-        return replace(self, received_ns=self.received_ns[first:end],
+    def part(self, first: int, end: int, *, start_ns: int, end_ns: int) -> 'RecordedStream':
+        """Return the messages first .. end - 1, and the misfits from start_ns to end_ns."""
+        misfit_ns = self.misfit_ns[(self.misfit_ns >= start_ns) & (self.misfit_ns <= end_ns)]
+        return replace(self, received_ns=self.received_ns[first:end], misfit_ns=misfit_ns,
                        stamp_ns=self.stamp_ns[first:end], rows=self.rows[first:end])
 
     def statistics(self) -> dict[str, int | float]:
         """
-        Return count, rate_hz, gaps, longest_gap_s and duplicates.
+        Return count, rate_hz, gaps, longest_gap_s, duplicates and misfits.
 
         A gap is an interval over twice the median one. A duplicate repeats the stamp of the
-        message before it, or the frame.
+        message before it, or the frame. A misfit is a message that does not fit the contract.
         """
         interval_ns = np.diff(self.received_ns)
         span_s = float(interval_ns.sum()) * 1e-9
@@ -52,6 +55,7 @@ class RecordedStream:
             'gaps': int((interval_ns > _GAP_RATIO * usual_ns).sum()) if usual_ns > 0.0 else 0,
             'longest_gap_s': round(float(interval_ns.max(initial=0)) * 1e-9, 6),
             'duplicates': self._duplicates(),
+            'misfits': len(self.misfit_ns),
         }
 
     def _duplicates(self) -> int:
@@ -70,7 +74,7 @@ class StreamBuilder:
         self._received_ns: list[int] = []
         self._stamp_ns: list[int] = []
         self._rows: list[np.ndarray | bytes] = []
-        self.misfits = 0
+        self._misfit_ns: list[int] = []
         self.last_misfit = ''
 
     @property
@@ -78,12 +82,17 @@ class StreamBuilder:
         """Return the number of messages that fit."""
         return len(self._rows)
 
+    @property
+    def misfits(self) -> int:
+        """Return the number of messages that do not fit."""
+        return len(self._misfit_ns)
+
     def add(self, received_ns: int, message: Any) -> None:
         """Add a decoded message; one that does not fit the contract is counted in `misfits`."""
         try:
             row = extract(self.spec, message)
         except MessageError as error:
-            self.misfits += 1
+            self._misfit_ns.append(received_ns)
             self.last_misfit = str(error)
             return
         self._rows.append(encode_frame(row, self._image_format) if self._image_format else row)
@@ -101,4 +110,5 @@ class StreamBuilder:
                 len(order), row_width(self.spec))[order]
         return RecordedStream(
             received_ns=received_ns[order], rows=rows, image_format=self._image_format,
+            misfit_ns=np.array(self._misfit_ns, dtype=np.int64),
             stamp_ns=np.array(self._stamp_ns, dtype=np.int64)[order])

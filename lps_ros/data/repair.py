@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import os
 from pathlib import Path
 
-from lps_ros.data.convert import convert_bag
+from lps_ros.data.convert import convert_recording
 from lps_ros.data.dataset import Dataset
 from lps_ros.data.episode_file import PARTIAL
 from lps_ros.data.errors import DataError
@@ -17,12 +17,18 @@ from lps_ros.data.mcap_log import McapLog
 from lps_ros.data.raw_log import METADATA_NAME
 from lps_ros.data.rosbag2_folder import recover_as_rosbag2
 from lps_ros.data.verification import verify_episode
+from mcap.records import Channel
 from rosbags.rosbag2 import Reader
 
 
 @dataclass(frozen=True, kw_only=True)
 class Repair:
-    """What became of one raw log: an episode or a rosbag2, and why it is no episode."""
+    """
+    What became of one raw log.
+
+    result: its first episode, or a rosbag2 where it gave none; note: why it gave none, or what
+    was lost and where what is intact was kept; empty where nothing is to be said.
+    """
 
     log: Path
     result: Path
@@ -34,8 +40,9 @@ def repair(dataset: Path, *, outcome: str | None = None) -> list[Repair]:
     Turn every raw log left in `.partial/` into an episode or a rosbag2 in `recovered/`.
 
     It becomes an episode where its end was marked, or takes `outcome` and ends with its last
-    message. A log is removed only after its replacement has been read back; one that is being
-    written is left alone. Raises DatasetError and StorageError.
+    message. Of a damaged log, or one of whose episodes some could not be made, the intact messages
+    are kept as a rosbag2 beside. A log is removed only after its replacement has been read back;
+    one that is being written is left alone. Raises DatasetError and StorageError.
     """
     folder = Dataset(dataset)
     tried = [_repair(log, folder.path, outcome) for log in folder.leftovers()]
@@ -66,25 +73,35 @@ def _repair(log: Path, dataset: Path, outcome: str | None) -> Repair | None:
 def _convert(log: Path, dataset: Path, outcome: str | None) -> Repair:
     image_format = McapLog(log).metadata(METADATA_NAME).get('image_format', 'jpeg')
     try:
-        files = convert_bag(log, None, dataset, outcome=outcome, image_format=image_format)
-        problems = [problem for file in files for problem in verify_episode(file)]
-        if files and not problems:
-            return Repair(log=log, result=files[0])
-        note = problems[0] if problems else (
-            'no end was marked in it; give the outcome, here or when the rosbag2 is converted')
+        done = convert_recording(
+            log, None, dataset, outcome=outcome, image_format=image_format)
     except StorageError:
         raise
     except DataError as error:
-        note = str(error)
+        return Repair(log=log, result=_recover(log, dataset), note=str(error))
+    problems = [problem for file in done.episodes for problem in verify_episode(file)]
+    if not done.episodes or problems:
+        note = (*problems, *done.left_out, 'no end was marked in it; give the outcome, here or '
+                'when the rosbag2 is converted')[0]
+        return Repair(log=log, result=_recover(log, dataset), note=note)
+    losses = [*([done.damage] if done.damage else []), *done.left_out]
+    note = (f'{"; ".join(losses)}; the intact messages are kept in {_recover(log, dataset)}'
+            if losses else '')
+    return Repair(log=log, result=done.episodes[0], note=note)
+
+
+def _recover(log: Path, dataset: Path) -> Path:
     bag = recover_as_rosbag2(log, dataset / 'recovered' / log.stem)
     _read_back(log, bag)
-    return Repair(log=log, result=bag, note=note)
+    return bag
 
 
 def _read_back(log: Path, bag: Path) -> None:
     """Raise StorageError unless a standard reader finds every intact message in the bag."""
     source = McapLog(log)
-    expected = sum(1 for _ in source.messages(source.topics()))
+    # Not those of the summary, which may be damaged while the messages are not.
+    topics = {record.topic for record in source.records() if isinstance(record, Channel)}
+    expected = sum(1 for _ in source.messages(topics))
     with Reader(bag) as reader:
         found = sum(1 for _ in reader.messages())
     if found != expected:

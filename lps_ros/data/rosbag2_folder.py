@@ -67,7 +67,8 @@ def _copy(log: McapLog, target: Path) -> None:
             if isinstance(record, Schema) and record.id not in schemas:
                 schemas[record.id] = writer.register_schema(
                     record.name, record.encoding, record.data)
-            elif isinstance(record, Channel) and record.id not in channels:
+            elif (isinstance(record, Channel) and record.id not in channels
+                    and record.schema_id in schemas):
                 channels[record.id] = writer.register_channel(
                     record.topic, record.message_encoding, schemas[record.schema_id],
                     record.metadata)

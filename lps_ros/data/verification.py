@@ -11,6 +11,7 @@ from lps_ros.contract import differences
 from lps_ros.contract import Observation
 from lps_ros.data.episode import Episode
 from lps_ros.data.errors import EpisodeError
+from lps_ros.data.errors import one_line
 from lps_ros.data.frames import Frames
 from lps_ros.data.sampling import action_index
 from lps_ros.data.sampling import observation_index
@@ -23,11 +24,14 @@ def verify_episode(path: Path, contract: Contract | None = None) -> list[str]:
 
     contract: also require that the episode can be used with it.
     """
+    problems: list[str] = []
     try:
         with Episode.open(path) as episode:
-            return [f'{path}: {problem}' for problem in _problems(episode, contract)]
+            for problem in _problems(episode, contract):
+                problems.append(one_line(f'{path}: {problem}'))
     except EpisodeError as error:
-        return [str(error)]
+        problems.append(str(error))
+    return problems
 
 
 def contract_problems(episode: Episode, contract: Contract) -> list[str]:
@@ -61,8 +65,8 @@ def _problems(episode: Episode, contract: Contract | None) -> Iterator[str]:
                'move it to its folder')
     for name in ('data_hash', 'deployment_hash'):
         actual = getattr(episode.contract, name)
-        if episode.attributes.get(name) != actual:
-            yield f'{name} is {episode.attributes.get(name)}, its contract gives {actual}'
+        if episode.attribute(name) != actual:
+            yield f'{name} is {episode.attribute(name)}, its contract gives {actual}'
     if contract is not None:
         differing = contract_problems(episode, contract)
         if differing:
@@ -78,9 +82,6 @@ def _problems(episode: Episode, contract: Contract | None) -> Iterator[str]:
 
 def _tick_problems(episode: Episode) -> Iterator[str]:
     ticks_ns = episode.ticks_ns
-    if len(ticks_ns) < 2:
-        yield f'holds {len(ticks_ns)} control tick(s), expected at least 2'
-        return
     clock = episode.contract.clock
     first = clock.index_at_or_before(int(ticks_ns[0]))
     if not np.array_equal(ticks_ns, clock.time_ns(first + np.arange(len(ticks_ns)))):

@@ -1,6 +1,7 @@
 """One recorded episode passed through the decisions of the policy node."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -17,14 +18,21 @@ from lps_ros.data.episode import Stream
 from lps_ros.evaluation.input_health import InputHealth
 from lps_ros.evaluation.input_health import InputJudge
 from lps_ros.evaluation.input_health import SERVED_AFTER_NS
+from lps_ros.evaluation.tick_observations import TickObservations
 import numpy as np
 
 
 class CriticPlanner(Planner, Protocol):
     """The policy of a bundle: plans chunks and rates them."""
 
-    def q_values(self, observations: np.ndarray, actions: np.ndarray) -> Any:
-        """Return (critics, N) values of chunks (N, H, A) in [-1, 1] at observations (N, S)."""
+    def q_values(
+            self, observations: np.ndarray, actions: np.ndarray,
+            images: Sequence[np.ndarray] = ()) -> Any:
+        """
+        Return (critics, N) values of chunks (N, H, A) in [-1, 1].
+
+        They are those at observations (N, S) and frames uint8 (N, h, w, 3) of each camera.
+        """
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -85,8 +93,10 @@ def replay_episode(
     codec = ActionCodec(contract)
     recorded = codec.physical(
         {key: rows[:-1] for key, rows in episode.rows(commands).items()})
-    observations = ObservationEncoder(contract).encode(
-        {key: rows[:-1] for key, rows in episode.rows(streams).items()})
+    encoder = ObservationEncoder(contract)
+    observations = encoder.encode(
+        {key: rows[:-1] for key, rows in episode.rows(encoder.keys).items()},
+        count=len(ticks_ns))
 
     pilot = Pilot(contract, policy, horizon=horizon, steering=steering)
     pilot.begin(_generator(seed))
@@ -112,12 +122,13 @@ def replay_episode(
         if decision.plan_s is not None:
             plan_s.append(decision.plan_s)
 
-    planned = _plan_every_tick(observations, fit, policy, horizon, codec.size, steering, seed)
+    seen = TickObservations(episode, observations, encoder.image_keys)
+    planned = _plan_every_tick(seen, fit, policy, horizon, codec.size, steering, seed)
     following = _chunks_of(codec.normalise(recorded), horizon)
     return EpisodeReplay(
         ticks_ns=ticks_ns, recorded=recorded, executed=executed, fit=fit,
-        chunks=codec.denormalise(planned), q_policy=_q(policy, observations, planned),
-        q_recorded=_q(policy, observations, np.where(fit[:, None, None], following, np.nan)),
+        chunks=codec.denormalise(planned), q_policy=_q(policy, seen, planned),
+        q_recorded=_q(policy, seen, np.where(fit[:, None, None], following, np.nan)),
         observations=observations, inputs=judge.health(ticks_ns), limited=limited,
         limited_ticks=limited_ticks, refused=refused, plan_s=plan_s)
 
@@ -142,13 +153,13 @@ def _limited(note: str) -> str:
 
 
 def _plan_every_tick(
-        observations: np.ndarray, fit: np.ndarray, policy: CriticPlanner, horizon: int,
+        seen: TickObservations, fit: np.ndarray, policy: CriticPlanner, horizon: int,
         action_size: int, steering: Steering, seed: int) -> np.ndarray:
     """Return the chunks (T, H, A) in [-1, 1], NaN where the input is not fit."""
     rng = _generator(seed)
-    planned = np.full((len(observations), horizon, action_size), np.nan, np.float32)
-    for row in np.flatnonzero(fit):
-        planned[row] = policy.plan(observations[row], mode=steering.mode,
+    planned = np.full((len(fit), horizon, action_size), np.nan, np.float32)
+    for row, vector, images in seen.each(np.flatnonzero(fit)):
+        planned[row] = policy.plan(vector, images=images, mode=steering.mode,
                                    candidates=steering.candidates, rng=rng).actions
     return planned
 
@@ -161,11 +172,11 @@ def _chunks_of(actions: np.ndarray, horizon: int) -> np.ndarray:
     return windows.transpose(0, 2, 1)
 
 
-def _q(policy: CriticPlanner, observations: np.ndarray, chunks: np.ndarray) -> np.ndarray:
+def _q(policy: CriticPlanner, seen: TickObservations, chunks: np.ndarray) -> np.ndarray:
     """Return (T, 2) least and mean of the critics, NaN where the chunk is not complete."""
-    complete = np.isfinite(chunks).all(axis=(1, 2))
     q = np.full((len(chunks), 2), np.nan)
-    if complete.any():
-        values = np.asarray(policy.q_values(observations[complete], chunks[complete]), np.float64)
-        q[complete] = np.stack((values.min(axis=0), values.mean(axis=0)), axis=1)
+    for rows, images in seen.blocks(np.flatnonzero(np.isfinite(chunks).all(axis=(1, 2)))):
+        values = np.asarray(
+            policy.q_values(seen.vectors[rows], chunks[rows], images=images), np.float64)
+        q[rows] = np.stack((values.min(axis=0), values.mean(axis=0)), axis=1)
     return q

@@ -14,7 +14,10 @@ from lps_ros.contract import Contract
 from lps_ros.contract import differences
 from lps_ros.contract import ObservationEncoder
 from lps_ros.control.pilot import Steering
+from lps_ros.data import DataError
+from lps_ros.data import EpisodeError
 from lps_ros.data.episode import Episode
+from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from lps_ros.evaluation.episode_replay import EpisodeReplay
 from lps_ros.evaluation.episode_replay import replay_episode
@@ -82,7 +85,7 @@ class ReplayReport:
     def write_json(self, path: Path) -> None:
         """Write the figures; a figure that does not exist is null."""
         text = json.dumps(_without_nan(self.figures), indent=2, allow_nan=False)
-        Path(path).write_text(text + '\n', encoding='utf-8')
+        write_text(Path(path), text + '\n')
 
     def write_html(self, path: Path) -> None:
         """Write the page."""
@@ -107,7 +110,7 @@ def replay(
     :raises UserError: where the source is no recording, or of another data contract
     :raises DataError: where the recording is damaged or lacks a topic
     """
-    seen = bundle.contract.subset(ObservationEncoder(bundle.contract).keys)
+    seen = bundle.contract
     if contract is not None:
         _check(seen, contract, f'contract {contract.name}')
     settings = settings or ReplaySettings()
@@ -123,9 +126,14 @@ def replay(
                 differing += _check(seen, episode.contract, str(path))
                 steering, seed = settings.resolve(
                     _policy_settings(episode), bundle.metadata.get('steering', {}), horizon)
-                each = replay_episode(
-                    episode, bundle.policy, robot.subset(_keys(seen)), horizon=horizon,
-                    steering=steering, seed=seed)
+                try:
+                    each = replay_episode(
+                        episode, bundle.policy, robot.subset(_keys(seen)), horizon=horizon,
+                        steering=steering, seed=seed)
+                except EpisodeError:
+                    raise
+                except DataError as error:  # a damaged frame does not know its file
+                    raise EpisodeError(f'{path}: {error}; convert its recording again') from error
                 rows.append(_episode_row(episode))
             replays.append(each)
             steerings.append(steering)

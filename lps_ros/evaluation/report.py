@@ -6,10 +6,10 @@ import base64
 from collections.abc import Sequence
 from html import escape
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lps_ros.data.files import write_text
 import numpy as np
 
 if TYPE_CHECKING:
@@ -148,9 +148,7 @@ class Report:
         """Write the page, complete or not at all; return its path."""
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f'.{path.name}.partial')
-        partial.write_text(self.html(), encoding='utf-8')
-        os.replace(partial, path)
+        write_text(path, self.html())
         return path
 
 

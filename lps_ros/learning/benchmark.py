@@ -1,97 +1,110 @@
-"""Speed of training and planning, beside the time of the bare matrix products."""
+"""What the benchmarks of training and planning share: the machine, random data, timing."""
 
 from collections.abc import Callable
-import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from time import perf_counter
-from typing import Any
 
-from lps_ros.data.normalisation import Normaliser
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import Transitions
-from lps_ros.learning.meanflow import draw_flow
-from lps_ros.learning.policy import Policy
+from lps_ros.learning.algorithms import ALGORITHMS
+from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.algorithms.algorithm import Transitions
+from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.networks.observations import Observations
+from lps_ros.learning.networks.observations import ObservationShape
 from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
 
-_PRODUCTS = ('mm', 'addmm', 'bmm', 'baddbmm')
-
-
-class _Products(TorchDispatchMode):
-    """Collects the operands of every matrix product."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.operands: list[tuple[Tensor, Tensor]] = []
-
-    def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Keep the last two operands: in a sum with a product they are the factors."""
-        if func.overloadpacket.__name__ in _PRODUCTS:
-            self.operands.append(tuple(each.detach() for each in args[-2:]))
-        return func(*args, **(kwargs or {}))
+Work = Callable[[], object]
+UNDISTURBED = 0.1  # quantile of times that other processes have hardly disturbed
 
 
-def training_speed(
-        config: TrainerConfig, observation_size: int = 35, action_size: int = 5,
-        rounds: int = 20) -> dict[str, float]:
+@contextmanager
+def machine(device: str, threads: int) -> Iterator[None]:
     """
-    Return updates/s, and those if an update were its matrix products only.
+    Compute with so many threads of the CPU (0: as it is), and restore them afterwards.
 
-    Both are timed in turn, and of both the 10th percentile counts, as other processes disturb.
+    Raises ConfigError where the device does not exist.
     """
-    agent = LPS(config.lps, observation_size, action_size).to(config.device)
-    size, draws = config.batch_size, torch.Generator().manual_seed(0)
-    observations, next_observations = torch.randn(2, size, observation_size)
-    batch = Transitions(
-        observations, torch.rand(size, agent.chunk_size) * 2 - 1, -torch.rand(size),
-        torch.ones(size), next_observations)
-
-    def update() -> None:
-        agent.update(batch, draw_flow(size, agent.chunk_size, config.lps.flow_ratio, draws))
-
-    with _Products() as products:
-        update()
-    out = [torch.matmul(*pair) for pair in products.operands]
-
-    def multiply() -> None:
-        for (a, b), into in zip(products.operands, out):
-            torch.matmul(a, b, out=into)
-
-    times_s = np.array([[_time_s(update), _time_s(multiply)] for _ in range(rounds)])
-    update_s, product_s = np.quantile(times_s, 0.1, axis=0).tolist()
-    operations = sum(2 * a.numel() * b.shape[-1] for a, b in products.operands)
-    return {'updates_per_s': 1 / update_s, 'ceiling_per_s': 1 / product_s,
-            'share_of_ceiling': product_s / update_s, 'gflop': operations * 1e-9}
+    try:
+        torch.zeros(1, device=torch.device(device))
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ConfigError(f"device: found '{device}', which cannot be used here ({reason}); "
+                          "use 'cpu'") from error
+    before = torch.get_num_threads()
+    if threads:
+        torch.set_num_threads(threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
-def planning_time_ms(
-        config: TrainerConfig, candidates: int, observation_size: int = 35, action_size: int = 5,
-        rounds: int = 200) -> dict[str, float]:
-    """Return the median and the 99th percentile of the time of one plan."""
-    agent = LPS(config.lps, observation_size, action_size).to(config.device)
-    policy = Policy(agent, Normaliser(mean=np.zeros(observation_size, np.float32),
-                                      std=np.ones(observation_size, np.float32)))
-    observation, rng = np.ones(observation_size, np.float32), torch.Generator()
-
-    def plan() -> None:
-        policy.plan(observation, mode='steered', candidates=candidates, rng=rng)
-
-    times_ms = np.array([_time_s(plan) for _ in range(rounds + 10)][10:]) * 1e3
-    return {'median_ms': float(np.median(times_ms)), 'p99_ms': float(np.quantile(times_ms, 0.99))}
+def random_agent(
+        config: TrainerConfig, shape: ObservationShape, action_size: int) -> Algorithm:
+    """Return an algorithm with random weights on the device of its configuration."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        agent = ALGORITHMS[config.algorithm](config.learner, shape, action_size)
+    return agent.to(config.device)
 
 
-def _time_s(work: Callable[[], None]) -> float:
+def random_batch(
+        config: TrainerConfig, shape: ObservationShape, chunk_size: int) -> Transitions:
+    """Return a batch of noise on the device of the configuration."""
+    size, generator = config.batch_size, torch.Generator().manual_seed(config.seed)
+
+    def observations() -> Observations:
+        return Observations(torch.randn(size, shape.vector, generator=generator), tuple(
+            torch.randint(256, (size, *image, 3), dtype=torch.uint8, generator=generator)
+            for image in shape.images))
+
+    return Transitions(
+        observations(), torch.rand(size, chunk_size, generator=generator) * 2 - 1,
+        -torch.rand(size, generator=generator), torch.ones(size), observations(),
+    ).to(config.device)
+
+
+def interleaved(
+        works: tuple[Work, ...], rounds: int, limit_s: float, device: str,
+        tell: Callable[[int, int], None] = lambda done, total: None) -> np.ndarray:
+    """
+    Time the works in turn, so that a disturbance hits all of them; return seconds (rounds, works).
+
+    No round begins after `limit_s`. `tell` gets the rounds done and all of them.
+    """
+    times_s: list[list[float]] = []
+    begin_s = perf_counter()
+    while not times_s or len(times_s) < rounds and perf_counter() - begin_s < limit_s:
+        times_s.append([_time_s(work, device) for work in works])
+        tell(len(times_s), rounds)
+    return np.array(times_s)
+
+
+def _time_s(work: Work, device: str) -> float:
+    synchronise(device)
     start_s = perf_counter()
     work()
+    synchronise(device)
     return perf_counter() - start_s
 
 
-if __name__ == '__main__':
-    torch.set_num_threads(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
-    for settings in ({}, {'preset': 'published'}):
-        chosen = TrainerConfig.from_mapping(settings)
-        print(settings, training_speed(chosen), planning_time_ms(chosen, 1),
-              planning_time_ms(chosen, 32))
+def synchronise(device: str) -> None:
+    """Wait for a GPU to finish what it was told."""
+    if device.startswith('cuda'):
+        torch.cuda.synchronize(device)
+
+
+def square_product(size: int, device: str, precision: str) -> tuple[Work, int]:
+    """Return a product of two square matrices, to be called, and its operations."""
+    dtype = torch.bfloat16 if precision == 'bfloat16' else torch.float32
+    a, b = torch.randn(2, size, size, device=device).to(dtype)
+    into = torch.empty_like(a)
+
+    def multiply() -> Tensor:
+        with torch.no_grad():
+            return torch.mm(a, b, out=into)
+
+    return multiply, 2 * size**3

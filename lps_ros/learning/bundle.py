@@ -10,14 +10,16 @@ from typing import Any
 
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
+from lps_ros.data.files import check_writable
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import replace
 from lps_ros.data.files import sync_folder
 from lps_ros.data.files import write_new
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.bundle_metadata import bundle_metadata
 from lps_ros.learning.bundle_reading import METADATA
-from lps_ros.learning.bundle_reading import read_config
+from lps_ros.learning.bundle_reading import read_algorithm
 from lps_ros.learning.bundle_reading import read_contract
 from lps_ros.learning.bundle_reading import read_metadata
 from lps_ros.learning.bundle_reading import read_normaliser
@@ -25,9 +27,9 @@ from lps_ros.learning.bundle_reading import read_steering
 from lps_ros.learning.bundle_reading import read_weights
 from lps_ros.learning.bundle_reading import WEIGHTS
 from lps_ros.learning.errors import BundleError
-from lps_ros.learning.lps import LPS
 from lps_ros.learning.model_card import model_card
 from lps_ros.learning.policy import Policy
+from lps_ros.learning.shapes import observation_shape
 from safetensors.torch import save
 import torch
 
@@ -44,18 +46,17 @@ class Bundle:
 
 
 def save_bundle(
-        path: str | Path, *, agent: LPS, contract: Contract, normaliser: Normaliser,
+        path: str | Path, *, agent: Algorithm, contract: Contract, normaliser: Normaliser,
         metadata: Mapping[str, Any]) -> Path:
     """
     Write a bundle, replacing an older one as a whole; return its folder.
 
     contract: only with the observations of the policy. metadata: what policy.json says beside
-    the algorithm, such as `training_metadata`. Raises StorageError on a full disk, BundleError
-    where `path` is something else than a bundle.
+    the algorithm, such as `training_metadata`. Raises as `check_bundle_target`, and StorageError
+    on a full disk.
     """
     path = Path(path)
-    if path.exists() and not (path / METADATA).exists():
-        raise BundleError(f'{path}: exists and is no policy bundle; choose another folder')
+    check_bundle_target(path)
     content = bundle_metadata(agent, contract, normaliser, metadata)
     weights = {name: value.cpu().contiguous() for name, value in agent.state_dict().items()}
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
@@ -73,6 +74,18 @@ def save_bundle(
     return path
 
 
+def check_bundle_target(path: Path) -> None:
+    """
+    Check that a bundle can be written to a folder, before the work that goes into it.
+
+    Raises BundleError where `path` is something else than a bundle, StorageError where it cannot
+    be written.
+    """
+    if path.exists() and not (path / METADATA).exists():
+        raise BundleError(f'{path}: exists and is no policy bundle; choose another folder')
+    check_writable(path.parent)
+
+
 def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
     """Load a bundle; raises BundleError, one line, where it is damaged, incomplete or too new."""
     path = Path(path)
@@ -81,10 +94,9 @@ def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
     content['steering'] = read_steering(content, source)
     contract = read_contract(content, source)
     normaliser = read_normaliser(content, source)
-    config = read_config(content, source)
-    sizes = len(normaliser.mean), ActionCodec(contract).size
+    kind, config = read_algorithm(content, source)
     with torch.random.fork_rng(devices=[]):
-        agent = LPS(config, *sizes)
+        agent = kind(config, observation_shape(contract), ActionCodec(contract).size)
     agent.load_state_dict(read_weights(path / WEIGHTS, agent.state_dict()))
     return Bundle(contract=contract, policy=Policy(agent.to(device), normaliser),
                   metadata=content)

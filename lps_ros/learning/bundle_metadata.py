@@ -9,8 +9,8 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.errors import BundleError
-from lps_ros.learning.lps import LPS
 
 SCHEMA_VERSION = 1
 # From each older version to what turns its content into that of the next one.
@@ -18,13 +18,13 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
 def bundle_metadata(
-        agent: LPS, contract: Contract, normaliser: Normaliser,
+        agent: Algorithm, contract: Contract, normaliser: Normaliser,
         metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole content of policy.json; `metadata` adds to it what was measured."""
     encoder = ObservationEncoder(contract)
     return {
         'schema_version': SCHEMA_VERSION,
-        'algorithm': {'name': 'lps', 'config': asdict(agent.config)},
+        'algorithm': {'name': agent.name, 'config': asdict(agent.config)},
         'contract': {'data_hash': contract.data_hash,
                      'deployment_hash': contract.deployment_hash, 'text': contract.text},
         'observations': {'keys': list(encoder.keys), 'names': list(encoder.names)},

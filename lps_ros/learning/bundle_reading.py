@@ -10,11 +10,13 @@ from lps_ros.contract import ContractError
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms import ALGORITHMS
+from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
 from lps_ros.learning.bundle_metadata import entry
 from lps_ros.learning.bundle_metadata import migrated
 from lps_ros.learning.errors import BundleError
 from lps_ros.learning.errors import ConfigError
-from lps_ros.learning.lps import LPSConfig
 from lps_ros.learning.settings import build
 from lps_ros.learning.settings import names
 from lps_ros.learning.trainer_config import RANGES
@@ -100,15 +102,18 @@ def read_normaliser(content: Mapping[str, Any], source: str) -> Normaliser:
     return normaliser
 
 
-def read_config(content: Mapping[str, Any], source: str) -> LPSConfig:
-    """Return the algorithm's configuration; settings that are not known here are ignored."""
+def read_algorithm(
+        content: Mapping[str, Any], source: str) -> tuple[type[Algorithm], AlgorithmConfig]:
+    """Return algorithm and configuration; settings that are not known here are ignored."""
     name = entry(content, 'algorithm.name', str, source)
-    if name != 'lps':
-        raise BundleError(f"{source}: found algorithm '{name}', expected 'lps'; update lps_ros")
+    if name not in ALGORITHMS:
+        raise BundleError(f"{source}: found algorithm '{name}', expected one of "
+                          f"{', '.join(ALGORITHMS)}; update lps_ros")
+    kind = ALGORITHMS[name]
     values = entry(content, 'algorithm.config', dict, source)
-    known = {key: value for key, value in values.items() if key in names(LPSConfig)}
+    known = {key: value for key, value in values.items() if key in names(kind.config_type)}
     try:
-        return build(LPSConfig, known, RANGES, source)
+        return kind, build(kind.config_type, known, RANGES, source)
     except ConfigError as error:
         raise BundleError(f'{error}; the bundle is damaged, copy it again') from error
 

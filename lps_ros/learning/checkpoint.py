@@ -7,8 +7,8 @@ from typing import Any
 
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import replace
+from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.errors import TrainingError
-from lps_ros.learning.lps import LPS
 from safetensors import safe_open
 from safetensors import SafetensorError
 from safetensors.torch import save
@@ -29,7 +29,7 @@ class Progress:
 
 
 def save_checkpoint(
-        path: Path, agent: LPS, generator: torch.Generator, progress: Progress) -> None:
+        path: Path, agent: Algorithm, generator: torch.Generator, progress: Progress) -> None:
     """Write networks, optimiser and generators; raises StorageError, keeping the old file."""
     tensors = {f'agent.{name}': value for name, value in agent.state_dict().items()}
     for index, state in agent.optimiser.state_dict()['state'].items():
@@ -51,7 +51,7 @@ def read_progress(path: Path) -> Progress:
                             'or choose another run folder') from error
 
 
-def load_checkpoint(path: Path, agent: LPS, generator: torch.Generator) -> None:
+def load_checkpoint(path: Path, agent: Algorithm, generator: torch.Generator) -> None:
     """Restore networks, optimiser and generator into an agent of the same configuration."""
     tensors: dict[str, Tensor] = {}
     with safe_open(path, framework='pt') as file:

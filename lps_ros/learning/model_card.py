@@ -5,6 +5,22 @@ from typing import Any
 
 import yaml
 
+_METHODS = {
+    'lps': 'Latent policy steering (Im et al., RSS 2026): a one-step flow decoder cloned from '
+           'demonstrations, a latent actor that climbs {critics} critics through it',
+    'meanflow_bc': 'Behaviour cloning by a one-step flow decoder (MeanFlow, Geng et al. 2025)',
+    'flow_bc': 'Behaviour cloning by flow matching (Lipman et al. 2023)',
+    'best_of_n': 'Best of N (Q-chunking, Li et al. 2025): a one-step flow decoder cloned from '
+                 'demonstrations, of whose chunks {critics} critics choose',
+    'dsrl': 'DSRL (Wagenmaker et al. 2025), learnt offline: a flow cloned from demonstrations, a '
+            'latent actor that climbs {critics} critics of its latents',
+    'qc_fql': 'QC-FQL (Park et al. 2025, Li et al. 2025): a flow cloned from demonstrations, a '
+              'one-step actor that imitates it and climbs {critics} critics',
+    'qc_mfql': 'QC-MFQL (Wang et al. 2025): a one-step flow decoder that imitates demonstrations '
+               'and climbs {critics} critics',
+    'cfgrl': 'CFGRL (Frans et al. 2025): a flow guided towards what {critics} critics hold to be '
+             'better than usual'}
+
 
 def model_card(name: str, content: Mapping[str, Any]) -> str:
     """Return the card as Markdown; `content` is that of policy.json."""
@@ -21,30 +37,31 @@ def model_card(name: str, content: Mapping[str, Any]) -> str:
 def _summary(content: Mapping[str, Any]) -> str:
     contract, config = content['contract'], content['algorithm']['config']
     robot = yaml.safe_load(contract['text'])
+    widths = ', '.join(f'{name.removesuffix("_widths").replace("_", " ")} {_widths(value)}'
+                       for name, value in config.items() if name.endswith('_widths'))
     return (
         f'Policy for `{robot["name"]}`, task "{robot["task"]["name"]}", at '
-        f'{robot["rate_hz"]:g} Hz. Latent policy steering (Im et al., RSS 2026): a one-step '
-        'flow decoder cloned from demonstrations, a latent actor that climbs '
-        f'{config["critics"]} critics through it; chunks of {config["horizon"]} actions. '
-        f'{_steering(content.get("steering"))}\n\n'
+        f'{robot["rate_hz"]:g} Hz. {_METHODS[content["algorithm"]["name"]].format(**config)}; '
+        f'chunks of {config["horizon"]} actions. '
+        f'{_steering(content.get("steering"), "latent_actor_widths" in config)}\n\n'
         f'- observations: {", ".join(content["observations"]["keys"])} '
         f'({len(content["observations"]["names"])} numbers)\n'
         f'- actions: {", ".join(content["actions"]["names"])}\n'
         f'- data contract `{contract["data_hash"]}`, deployment `{contract["deployment_hash"]}`\n'
-        f'- weights: decoder {_widths(config["decoder_widths"])}, latent actor '
-        f'{_widths(config["latent_actor_widths"])}, critics {_widths(config["critic_widths"])}\n')
+        f'- weights: {widths}\n')
 
 
-def _steering(steering: Mapping[str, Any] | None) -> str:
+def _steering(steering: Mapping[str, Any] | None, latent_actor: bool) -> str:
     steering = steering or {}
     candidates, ticks = steering.get('candidates', 1), steering.get('replan_every')
-    if steering.get('mode') == 'prior':
-        how = (f'the latent actor is not used; of {candidates} random latents the one whose chunk '
-               'the critics value most is taken' if candidates > 1 else 'a random latent')
-    else:
+    if latent_actor and steering.get('mode') != 'prior':
         how = 'the latent of the actor' + (
             f', or that of {candidates - 1} others whose chunk the critics value more'
             if candidates > 1 else '')
+    else:
+        how = (f'of {candidates} random latents the one whose chunk the critics value most is '
+               'taken' if candidates > 1 else 'a random latent')
+        how = f'the latent actor is not used; {how}' if latent_actor else how
     return (f'Run, unless told otherwise, with a new plan '
             f'{f"every {ticks} ticks" if ticks else "once a chunk"}: {how}.')
 

@@ -1,12 +1,14 @@
 """The trained policy: from one observation to one action chunk."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
+from math import nan
 from typing import Literal
 
 from lps_ros.data.normalisation import Normaliser
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.networks import project_to_sphere
+from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.networks.observations import Observations
 import numpy as np
 import torch
 from torch import Tensor
@@ -19,8 +21,8 @@ class Plan:
     """
     A chunk to execute.
 
-    actions: float32 (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk;
-    latent: float32 (D,), the point on the sphere that the chunk was decoded from.
+    actions: float32 (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk, NaN
+    without a critic; latent: float32 (D,), the latent that it was decoded from.
     """
 
     actions: np.ndarray
@@ -30,69 +32,92 @@ class Plan:
 
 class Policy:
     """
-    Plans chunks with the networks of LPS; keeps no state between plans.
+    Plans chunks with the networks of an algorithm; keeps no state between plans.
 
     The caller sets torch to one thread: more make planning times erratic.
     """
 
-    def __init__(self, agent: LPS, normaliser: Normaliser) -> None:
+    def __init__(self, agent: Algorithm, normaliser: Normaliser) -> None:
         self.agent = agent.eval()
         self.normaliser = normaliser
         self.horizon = agent.config.horizon
         self.action_size = agent.action_size
-        self.observation_size = agent.observation_size
+        self.observation_size = agent.shape.vector
         self._device = next(agent.parameters()).device
         self._mean = torch.from_numpy(normaliser.mean).to(self._device)
         self._std = torch.from_numpy(normaliser.std).to(self._device)
 
     @torch.inference_mode()
     def plan(
-            self, observation: np.ndarray, *, mode: Mode, candidates: int = 1,
-            rng: torch.Generator, spread: float = inf) -> Plan:
+            self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: Mode,
+            candidates: int = 1, rng: torch.Generator, strength: float = 1.0,
+            spread: float = inf) -> Plan:
         """
-        Plan from an un-normalised observation, float32 (S,).
+        Plan from an un-normalised observation, float32 (S,), and frames uint8 (h, w, 3).
 
-        'prior' decodes latents drawn uniformly from the sphere, 'steered' the latent actor's own
-        and `candidates` - 1 others: sphere(own + spread * random), for an infinite spread the
-        random ones themselves. The chunk with the highest q is taken. `rng` is a generator on
-        the CPU; the same state gives the same plan. Raises ValueError on a wrong argument.
+        'prior' decodes random latents, 'steered' the latent actor's own and `candidates` - 1
+        others: sphere(own + spread * random), for an infinite spread the random ones themselves.
+        A strength below 1 goes back towards the prior, see `Algorithm.propose`; 0 is the prior.
+        The chunk with the highest q is taken. `rng` is a generator on the CPU; the same state
+        gives the same plan. Raises ValueError on a wrong argument.
         """
         if mode not in ('steered', 'prior'):
             raise ValueError(f"mode is {mode!r}, expected 'steered' or 'prior'")
         if candidates < 1:
             raise ValueError(f'candidates is {candidates}, expected 1 or more')
+        if candidates > 1 and not self.agent.has_critic:
+            raise ValueError(f'candidates is {candidates}, expected 1: algorithm '
+                             f'{self.agent.name} has no critic to choose by')
+        if not 0.0 <= strength <= 1.0:
+            raise ValueError(f'strength is {strength}, expected 0 to 1')
         if observation.shape != (self.observation_size,):
             raise ValueError(f'observation has shape {observation.shape}, expected '
                              f'({self.observation_size},)')
-        normalised = self._normalised(observation[None])
-        latents = self._latents(normalised, mode, candidates, rng, spread)
-        observations = normalised.expand(candidates, -1)
-        chunks = self.agent.act(observations, latents)
-        values = self.agent.critic(observations, chunks).amin(0)
-        best = int(values.argmax())
+        self._check_images(images, batch=())
+        points = torch.randn(candidates, self.agent.chunk_size, generator=rng).to(self._device)
+        proposals = self.agent.propose(
+            self._observations(observation[None], [image[None] for image in images]), points,
+            mode=mode, strength=strength, spread=spread)
+        best, q = 0, nan
+        if proposals.values is not None:
+            lowest = proposals.values.amin(0)
+            best = int(lowest.argmax())
+            q = lowest[best].item()
         return Plan(
-            actions=chunks[best].view(self.horizon, self.action_size).cpu().numpy(),
-            q=values[best].item(), latent=latents[best].cpu().numpy())
+            actions=proposals.chunks[best].view(self.horizon, self.action_size).cpu().numpy(),
+            q=q, latent=proposals.latents[best].cpu().numpy())
 
     @torch.inference_mode()
-    def q_values(self, observations: np.ndarray, actions: np.ndarray) -> np.ndarray:
-        """Return each critic's value, float32 (members, B), of chunks (B, H, A) at (B, S)."""
+    def q_values(
+            self, observations: np.ndarray, actions: np.ndarray,
+            images: Sequence[np.ndarray] = ()) -> np.ndarray:
+        """
+        Return each critic's value, float32 (members, B), of chunks (B, H, A) at (B, S).
+
+        images: uint8 (B, h, w, 3) of each camera. Without a critic one member says NaN.
+        """
+        self._check_images(images, batch=(len(observations),))
         chunks = torch.from_numpy(np.ascontiguousarray(actions, np.float32)).to(self._device)
-        values = self.agent.critic(self._normalised(observations), chunks.flatten(start_dim=1))
+        values = self.agent.scores(
+            self.agent.encoded(self._observations(observations, images)),
+            chunks.flatten(start_dim=1))
+        if values is None:
+            return np.full((1, len(observations)), nan, np.float32)
         return values.cpu().numpy()
 
-    def _normalised(self, observations: np.ndarray) -> Tensor:
-        raw = torch.from_numpy(np.ascontiguousarray(observations, np.float32)).to(self._device)
-        return (raw - self._mean) / self._std
+    def _observations(
+            self, vectors: np.ndarray, images: Sequence[np.ndarray]) -> Observations:
+        raw = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(self._device)
+        return Observations((raw - self._mean) / self._std, tuple(
+            self._frames(image) for image in images))
 
-    def _latents(
-            self, normalised: Tensor, mode: Mode, candidates: int, rng: torch.Generator,
-            spread: float) -> Tensor:
-        drawn = candidates if mode == 'prior' else candidates - 1
-        points = torch.randn(drawn, self.agent.chunk_size, generator=rng).to(self._device)
-        latents = project_to_sphere(points)
-        if mode == 'prior':
-            return latents
-        own = self.agent.latent_actor(normalised)
-        others = latents if spread == inf else project_to_sphere(own + spread * latents)
-        return torch.cat((own, others))
+    def _frames(self, image: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+
+    def _check_images(self, images: Sequence[np.ndarray], batch: tuple[int, ...]) -> None:
+        expected = [(*batch, height, width, 3) for height, width in self.agent.shape.images]
+        found = [image.shape for image in images]
+        if found != expected or any(image.dtype != np.uint8 for image in images):
+            raise ValueError(
+                f'images have shapes {found} and types {[str(i.dtype) for i in images]}, expected '
+                f'{expected} of uint8')

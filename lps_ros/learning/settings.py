@@ -25,16 +25,22 @@ def build(cls: type[T], values: Mapping[str, Any], ranges: Ranges, source: str) 
     """
     Build a dataclass from values, which may be strings; those not given keep their default.
 
-    `ranges` holds the smallest and largest number of a field (of each item of a tuple). Raises
-    ConfigError, one line starting with `source` and the setting, on a wrong value or name.
+    `ranges` holds the smallest and largest number of a field (of each item of a tuple). A tuple
+    may be empty only where its default is. Raises ConfigError, one line starting with `source`
+    and the setting, on a wrong value or name.
     """
     hints = get_type_hints(cls)
     for name in values:
         if name not in hints:
             raise unknown(name, hints, source)
-    return cls(**{
+    defaults = {field.name: field.default for field in fields(cls)}
+    built = {
         name: _Field(f'{source}: {name}', ranges.get(name)).read(value, hints[name])
-        for name, value in values.items()})
+        for name, value in values.items()}
+    for name, value in built.items():
+        if value == () and defaults[name] != ():
+            raise ConfigError(f'{source}: {name}: found an empty list, expected one or more')
+    return cls(**built)
 
 
 def unknown(name: str, known: Mapping[str, Any] | list[str], source: str) -> ConfigError:

@@ -11,11 +11,15 @@ from lps_ros.contract import ObservationEncoder
 from lps_ros.data.files import disk_errors
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning import checkpoint
+from lps_ros.learning.algorithms import ALGORITHMS
+from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.batches import Batches
+from lps_ros.learning.bundle import check_bundle_target
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.bundle import save_bundle
 from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.errors import TrainingError
-from lps_ros.learning.lps import LPS
+from lps_ros.learning.shapes import observation_shape
 from lps_ros.learning.trainer_config import TrainerConfig
 from lps_ros.learning.training_data import TrainingData
 from lps_ros.learning.training_loop import TrainingLoop
@@ -35,11 +39,11 @@ class TrainingResult:
 
 class Trainer:
     """
-    Trains LPS on a dataset; leaves checkpoint, TensorBoard log and policy bundle.
+    Trains a policy on a dataset; leaves checkpoint, TensorBoard log and policy bundle.
 
     `run_dir` holds checkpoint.safetensors and tensorboard/; the bundle goes to `bundle`, by
     default run_dir/bundle. Raises TrainingError where run_dir holds a checkpoint and `resume` is
-    off, or none and it is on.
+    off, or none and it is on; BundleError or StorageError where the bundle could not be written.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Trainer:
                                 'choose another run folder')
         if resume and not saved.exists():
             raise TrainingError(f'{saved}: found no checkpoint to resume; start anew')
+        check_bundle_target(self.bundle)
 
     def run(
             self, callback: Callable[[dict[str, Any]], None] | None = None,
@@ -84,7 +89,8 @@ class Trainer:
         with disk_errors(self.run_dir):
             self.run_dir.mkdir(parents=True, exist_ok=True)
         loop = TrainingLoop(
-            agent.to(device), data.sampler, normaliser, self.config, self.run_dir, identity)
+            agent.to(device), Batches(data.sampler, normaliser, self.config), self.config,
+            self.run_dir, identity)
         if self._resume:
             loop.restore()
         loop.run(tell, stop_event or Event())
@@ -93,11 +99,12 @@ class Trainer:
             step=loop.step, metrics=loop.means, trained_s=loop.trained_s,
             bundle=self._save_bundle(loop, data, normaliser) if finished else None)
 
-    def _start(self, data: TrainingData) -> tuple[LPS, Normaliser]:
+    def _start(self, data: TrainingData) -> tuple[Algorithm, Normaliser]:
         """Return an agent with random weights, or those of the bundle to start from."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            agent = LPS(self.config.lps, data.observation_size, data.action_size)
+            agent = ALGORITHMS[self.config.algorithm](
+                self.config.learner, observation_shape(self.contract), data.action_size)
         start = self.config.start_from
         if not start:
             return agent, data.normaliser
@@ -110,7 +117,7 @@ class Trainer:
         for name, value in agent.state_dict().items():
             if name not in weights or weights[name].shape != value.shape:
                 raise TrainingError(f'{start}: its networks differ in {name}; train with the '
-                                    'same horizon and widths')
+                                    'same algorithm, horizon, widths and encoder')
         agent.load_state_dict(weights)
         # The weights were made for the scale that the first training saw.
         return agent, bundle.policy.normaliser
@@ -126,12 +133,11 @@ class Trainer:
 
 def _observed(contract: Contract, config: TrainerConfig) -> Contract:
     """Return the contract with only the observations to train on."""
-    chosen = contract.subset(config.observations or ObservationEncoder(contract).keys)
-    images = ObservationEncoder(chosen).image_keys
-    if images or not chosen.observations:
-        raise ConfigError(f'observations: found {", ".join(images) or "none"}, expected keys of '
-                          'streams without images; this version learns from vectors only')
-    return chosen
+    keys = config.observations or ObservationEncoder(contract).keys
+    if not keys:
+        raise ConfigError('observations: found none, expected some, as this contract has only '
+                          'images; name those to learn from')
+    return contract.subset(keys)
 
 
 def _device(name: str) -> torch.device:

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 from typing import Literal
 
+from lps_ros.learning.algorithms import ALGORITHMS
+from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
+from lps_ros.learning.algorithms.lps import LPSConfig
 from lps_ros.learning.errors import ConfigError
-from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.schedule import Schedule
 from lps_ros.learning.settings import build
 from lps_ros.learning.settings import names
 from lps_ros.learning.settings import unknown
@@ -21,15 +24,26 @@ RANGES = {
     'steps': (1, _MOST), 'batch_size': (4, 65536), 'seed': (0, 2**32 - 1), 'threads': (0, 256),
     'candidates': (1, 1024), 'replan_every': (0, 1000),
     'log_every': (1, _MOST), 'checkpoint_every': (1, _MOST), 'observation_noise': (0, 10),
+    'augment_padding': (0, 256), 'augment_probability': (0, 1),
     'horizon': (1, 1000), 'discount': (0, 1), 'decoder_widths': (1, 65536),
     'critic_widths': (1, 65536), 'latent_actor_widths': (1, 65536), 'critics': (1, 64),
-    'lr': (1e-12, 1), 'alpha': (0, 1e6), 'tau': (0, 1), 'flow_ratio': (0, 1)}
+    'lr': (1e-12, 1), 'warm_up': (0, 0.5), 'final_lr': (0, 1), 'gradient_clip': (0, 1e6),
+    'alpha': (0, 1e6), 'tau': (0, 1), 'flow_ratio': (0, 1), 'flow_steps': (1, 1000),
+    'actor_widths': (1, 65536), 'target_candidates': (1, 1024), 'expectile': (0, 1),
+    'unconditional_weight': (0, 1e6), 'guidance': (0, 1000)}
+# How LPS acts in a preset; other algorithms keep their own way.
+_ACTING = ('mode', 'candidates', 'replan_every')
 PRESETS: dict[str, dict[str, Any]] = {
     # Im et al. 2026, state-based OGBench.
     'published': {
         'decoder_widths': (512,) * 4, 'critic_widths': (256,) * 4,
         'latent_actor_widths': (256,) * 2, 'lr': 3e-4, 'lr_schedule': 'constant',
         'steps': 1_000_000, 'mode': 'steered', 'candidates': 1, 'replan_every': 0},
+    # The same, two cameras on a Franka.
+    'published_robot': {
+        'decoder': 'dit_small', 'critic_widths': (512,) * 4, 'latent_actor_widths': (512,) * 2,
+        'encoder': 'impala', 'lr': 3e-4, 'warm_up': 0.01, 'final_lr': 0.1, 'gradient_clip': 1.0,
+        'steps': 10_000, 'mode': 'steered', 'candidates': 1, 'replan_every': 0},
 }
 
 
@@ -37,28 +51,35 @@ PRESETS: dict[str, dict[str, Any]] = {
 class TrainerConfig:
     """What defines a training run."""
 
+    algorithm: str = 'lps'  # its name, and its own settings in `learner`
     steps: int = 9000  # updates
     batch_size: int = 256  # chunks
-    lr_schedule: Literal['cosine', 'constant'] = 'cosine'  # cosine: down to 0 at the last step
+    lr_schedule: Schedule = 'cosine'  # down to final_lr, or constant
+    warm_up: float = 0.0  # share of the steps in which the learning rate rises from 0
+    final_lr: float = 0.0  # share of the learning rate at the end of the cosine
     observation_noise: float = 0.0  # standard deviations of the data
+    augment_padding: int = 3  # pixels by which a random crop may move a frame; 0: no crops
+    augment_probability: float = 0.5  # of crops, for all frames of a batch together
     use_failures: bool = False  # train on failed episodes too
-    observations: tuple[str, ...] = ()  # contract keys; empty: all but images
+    observations: tuple[str, ...] = ()  # contract keys, also of images; empty: all but images
     start_from: str = ''  # policy bundle to fine-tune; empty: random weights
     seed: int = 0  # of weights, batches, latents and noise
     device: str = 'cpu'  # or 'cuda', 'cuda:1'
     threads: int = 1  # of torch on the CPU; 0: leave as it is
+    precision: Literal['float32', 'bfloat16'] = 'float32'  # of products within the losses
+    compile: bool = False  # let torch.compile fuse the losses; takes minutes at the start
     log_every: int = 50  # updates
     checkpoint_every: int = 1000  # updates
     mode: Literal['steered', 'prior'] = 'prior'  # how the bundle is run: where latents come from
     candidates: int = 4  # how the bundle is run: latents per plan, the best by Q is taken
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
-    lps: LPSConfig = field(default_factory=LPSConfig)
+    learner: AlgorithmConfig = field(default_factory=LPSConfig)
 
     @classmethod
     def from_mapping(
             cls, values: Mapping[str, Any], source: str = 'settings') -> 'TrainerConfig':
         """
-        Build from flat settings: fields of this class and of LPSConfig, and `preset`.
+        Build from flat settings: fields of this class, of the algorithm's, and `preset`.
 
         Values may be strings, as a command line gives them. Raises ConfigError.
         """
@@ -67,17 +88,26 @@ class TrainerConfig:
         if preset is not None and preset not in PRESETS:
             raise ConfigError(f'{source}: preset: found {preset!r}, expected one of '
                               f'{", ".join(PRESETS)}')
-        values = PRESETS.get(preset, {}) | values
-        own = [name for name in names(cls) if name != 'lps']
+        algorithm = str(values.get('algorithm', cls.algorithm))
+        if algorithm not in ALGORITHMS:
+            raise ConfigError(f'{source}: algorithm: found {algorithm!r}, expected one of '
+                              f'{", ".join(ALGORITHMS)}')
+        kind = ALGORITHMS[algorithm]
+        own = [name for name in names(cls) if name != 'learner']
+        theirs = names(kind.config_type)
+        chosen = {name: value for name, value in PRESETS.get(preset, {}).items()
+                  if name in theirs or name in own and (name not in _ACTING or algorithm == 'lps')}
+        values = dict(kind.steering) | chosen | values
         for name in values:
-            if name not in own and name not in names(LPSConfig):
-                raise unknown(name, own + names(LPSConfig), source)
-        algorithm = {name: values.pop(name) for name in names(LPSConfig) if name in values}
-        lps = build(LPSConfig, algorithm, RANGES, source)
-        for name in ('decoder_widths', 'critic_widths', 'latent_actor_widths'):
-            if not getattr(lps, name):
-                raise ConfigError(f'{source}: {name}: found no layer, expected one or more')
-        return replace(build(cls, values, RANGES, source), lps=lps)
+            if name not in own and name not in theirs:
+                raise unknown(name, own + theirs, source)
+        learner = build(kind.config_type, {
+            name: values.pop(name) for name in theirs if name in values}, RANGES, source)
+        config = replace(build(cls, values, RANGES, source), learner=learner)
+        if config.candidates > 1 and not kind.has_critic:
+            raise ConfigError(f'{source}: candidates: found {config.candidates}, expected 1: '
+                              f'{algorithm} has no critic to choose by')
+        return config
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides: Any) -> 'TrainerConfig':
@@ -99,4 +129,4 @@ class TrainerConfig:
         """Return all settings in one level, ready for JSON."""
         values = asdict(self)
         return {name: list(value) if isinstance(value, tuple) else value
-                for name, value in (values | values.pop('lps')).items() if name != 'lps'}
+                for name, value in (values | values['learner']).items() if name != 'learner'}

@@ -38,7 +38,8 @@ class TrainingData:
         """Build or open the cache; raises DataError on an unusable dataset."""
         cache = TrainingCache.build(dataset, contract, progress=progress)
         sampler = ChunkSampler(
-            cache, horizon=config.lps.horizon, discount=config.lps.discount, task=contract.task,
+            cache, horizon=config.learner.horizon,
+            discount=getattr(config.learner, 'discount', 1.0), task=contract.task,
             use_failures=config.use_failures, seed=config.seed)
         used = cache.outcomes | config.use_failures
         rows = np.repeat(used, np.diff(cache.episode_offsets))
@@ -46,7 +47,7 @@ class TrainingData:
         actions = cache.actions if rows.all() else cache.actions[rows]
         description = {
             'dataset': dataset.resolve().name,
-            'fingerprint': _fingerprint(cache, observations, actions),
+            'fingerprint': _fingerprint(cache, used, observations, actions),
             'episodes': {'success': int(cache.outcomes.sum()),
                          'failure': int((~cache.outcomes).sum())},
             'episodes_used': int(used.sum()),
@@ -58,11 +59,18 @@ class TrainingData:
             description=description, statistics=_statistics(observations, cache.names))
 
 
-def _fingerprint(cache: TrainingCache, observations: np.ndarray, actions: np.ndarray) -> str:
+def _fingerprint(
+        cache: TrainingCache, used: np.ndarray, observations: np.ndarray,
+        actions: np.ndarray) -> str:
     """Return 16 hexadecimal digits that change with any number used or the episodes' bounds."""
     digest = hashlib.sha256()
     for array in (cache.episode_offsets, cache.outcomes, observations, actions):
         digest.update(np.ascontiguousarray(array))
+    for frames in cache.images.values():
+        for episode in np.flatnonzero(used):
+            # One episode at a time: all frames may be more than memory holds.
+            digest.update(np.ascontiguousarray(
+                frames[slice(*cache.episode_offsets[episode:episode + 2])]))
     return digest.hexdigest()[:16]
 
 

@@ -1,22 +1,18 @@
 """Updates, reports and checkpoints of one training run."""
 
 from collections.abc import Callable
-from math import cos
-from math import pi
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-from lps_ros.data.chunks import ChunkSampler
-from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning import checkpoint
+from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.batches import Batches
 from lps_ros.learning.errors import TrainingError
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import Transitions
-from lps_ros.learning.meanflow import draw_flow
-from lps_ros.learning.meanflow import FlowDraws
 from lps_ros.learning.meter import Meter
 from lps_ros.learning.meter import not_finite
+from lps_ros.learning.precision import losses
+from lps_ros.learning.schedule import learning_rate
 from lps_ros.learning.trainer_config import TrainerConfig
 import torch
 from torch import Tensor
@@ -31,8 +27,8 @@ class TrainingLoop:
     """The state of a run and its loop; `identity` tells one run from another."""
 
     def __init__(
-            self, agent: LPS, sampler: ChunkSampler, normaliser: Normaliser,
-            config: TrainerConfig, run_dir: Path, identity: dict[str, Any]) -> None:
+            self, agent: Algorithm, batches: Batches, config: TrainerConfig, run_dir: Path,
+            identity: dict[str, Any]) -> None:
         self.agent = agent
         self.step = 0
         self.trained_s = 0.0
@@ -42,10 +38,9 @@ class TrainingLoop:
         self._tensorboard = run_dir / 'tensorboard'
         settings = {name: value for name, value in config.flat().items() if name not in _FREE}
         self._identity = identity | settings
-        self._sampler = sampler
+        self._batches = batches
+        self._losses = losses(agent, config)
         self._generator = torch.Generator().manual_seed(config.seed)
-        self._mean = torch.from_numpy(normaliser.mean)
-        self._std = torch.from_numpy(normaliser.std)
 
     def restore(self) -> None:
         """Go back to the checkpoint; raises TrainingError where it is of another run."""
@@ -56,7 +51,7 @@ class TrainingLoop:
                     f'{self._path}: was made with {name} {progress.run.get(name)!r}, found '
                     f'{value!r}; resume with the same, or choose another run folder')
         checkpoint.load_checkpoint(self._path, self.agent, self._generator)
-        self._sampler.state = progress.sampler
+        self._batches.sampler.state = progress.sampler
         self.step, self.trained_s = progress.step, progress.trained_s
 
     def run(self, tell: Callable[[dict[str, Any]], None], stop: Event) -> None:
@@ -77,37 +72,18 @@ class TrainingLoop:
         self._save()
 
     def _update(self) -> dict[str, Tensor]:
-        config, algorithm = self._config, self._config.lps
+        config = self._config
         self.agent.optimiser.param_groups[0]['lr'] = self._lr()
-        batch = self._batch()
-        draws = draw_flow(
-            config.batch_size, self.agent.chunk_size, algorithm.flow_ratio, self._generator)
-        device = config.device
-        return self.agent.update(
-            Transitions(*(each.to(device) for each in batch)),
-            FlowDraws(*(each.to(device) for each in draws)))
+        batch = self._batches.draw(self._generator)
+        draws = self.agent.draw(config.batch_size, self._generator)
+        draws = type(draws)(*(each.to(config.device) for each in draws))
+        return self.agent.update(batch, draws, self._losses)
 
     def _lr(self) -> float:
-        lr = self._config.lps.lr
-        if self._config.lr_schedule == 'constant':
-            return lr
-        return lr * 0.5 * (1 + cos(pi * self.step / self._config.steps))
-
-    def _batch(self) -> Transitions:
-        batch = self._sampler.sample(self._config.batch_size)
-        return Transitions(
-            observations=self._noisy(batch.observations),
-            actions=torch.from_numpy(batch.actions), rewards=torch.from_numpy(batch.rewards),
-            masks=torch.from_numpy(batch.masks),
-            next_observations=self._noisy(batch.next_observations))
-
-    def _noisy(self, observations: Any) -> Tensor:
-        """Normalise observations (B, S) and add the noise of the augmentation."""
-        normalised = (torch.from_numpy(observations) - self._mean) / self._std
-        if self._config.observation_noise:
-            noise = torch.randn(normalised.shape, generator=self._generator)
-            normalised.add_(noise, alpha=self._config.observation_noise)
-        return normalised
+        config = self._config
+        return learning_rate(
+            self.step, config.steps, peak=config.learner.lr, schedule=config.lr_schedule,
+            warm_up=config.warm_up, final=config.final_lr)
 
     def _report(
             self, meter: Meter, writer: SummaryWriter,
@@ -128,7 +104,7 @@ class TrainingLoop:
         self._check(None if finite else 'a weight is not finite')
         checkpoint.save_checkpoint(self._path, self.agent, self._generator, checkpoint.Progress(
             step=self.step, trained_s=self.trained_s, run=self._identity,
-            sampler=self._sampler.state))
+            sampler=self._batches.sampler.state))
 
     def _check(self, fault: str | None) -> None:
         if fault:

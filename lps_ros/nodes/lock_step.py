@@ -3,6 +3,8 @@
 import time
 
 from lps_ros.contract import ControlClock
+from lps_ros.nodes.acknowledgement import ACKNOWLEDGE_S
+from lps_ros.nodes.qos import LOCK_STEP_CLOCK
 from lps_ros.nodes.robot_world import AFTER_TICK_NS
 from lps_ros.nodes.robot_world import RobotWorld
 from lps_ros.sim.scene import CONTROL_PERIOD_S
@@ -13,19 +15,23 @@ import numpy as np
 _FIRST_TICK = 20
 _CLOCK_REPEAT_S = 0.1
 _SENSORS_REPEAT_S = 1.0
+# The longest that a subscriber may hold up a tick; what was lost is sent again within 3 s.
+_HELD_UP_S = 10.0
 
 
 class LockStep:
     """
     Publishes a tick, waits for its twist and gripper command, moves one control period.
 
-    The result depends on the commands alone, never on the machine's load.
+    A tick also lasts until every reliable subscriber has it. So the result, and what a recorder
+    receives, depend on the commands alone, never on the machine's load.
     """
 
     def __init__(self, world: RobotWorld) -> None:
         self._world = world
         self._clock = ControlClock(1.0 / CONTROL_PERIOD_S)
         self._tick = _FIRST_TICK - 1
+        self._complaint = ''
 
     @property
     def time_ns(self) -> int:
@@ -39,11 +45,14 @@ class LockStep:
             return 'episode done, waiting for a reset'
         missing = [name for name, value in (('twist', self._twist), ('gripper', self._opening_m))
                    if value is None]
+        if not missing:
+            return f'waiting for a subscriber to acknowledge tick {self._tick}'
         return f'waiting for the {" and ".join(missing)} command of tick {self._tick}'
 
     def take_complaint(self) -> str:
-        """Return nothing: waiting is no fault."""
-        return ''
+        """Return who was not waited for any longer, or nothing: waiting is no fault."""
+        complaint, self._complaint = self._complaint, ''
+        return complaint
 
     def begin(self) -> None:
         """Go on to the next tick with the robot as it is; commands of the last one are void."""
@@ -52,8 +61,9 @@ class LockStep:
         self._tick += 1
         self._tick_ns = self._clock.time_ns(self._tick)
         self._world.publish_tick(self._tick_ns)
-        self._clock_due_s = time.monotonic() + _CLOCK_REPEAT_S
-        self._sensors_due_s = time.monotonic() + _SENSORS_REPEAT_S
+        self._began_s = time.monotonic()
+        self._clock_due_s = self._began_s + _CLOCK_REPEAT_S
+        self._sensors_due_s = self._began_s + _SENSORS_REPEAT_S
 
     def on_twist(self, twist: np.ndarray, stamp_ns: int) -> str:
         """Take the tick's twist; return why it is refused, or nothing."""
@@ -74,21 +84,46 @@ class LockStep:
         return ''
 
     def poll(self) -> None:
-        """Repeat the clock and, more rarely, the sensors: a lost message must not block."""
+        """
+        Go on where a subscriber had to be waited for.
+
+        Repeat the clock and, more rarely, the sensors: a lost message must not block.
+        """
+        self._go_on()
         now_s = time.monotonic()
+        if now_s < self._clock_due_s:
+            return
+        if not self._received(0.0):
+            # A repetition would overwrite the tick's own readings, which date what is recorded.
+            self._clock_due_s = now_s + ACKNOWLEDGE_S
+            return
         if now_s >= self._sensors_due_s:
             self._sensors_due_s = now_s + _SENSORS_REPEAT_S
             self._world.repeat_tick(self._tick_ns)
-        if now_s >= self._clock_due_s:
-            self._clock_due_s = now_s + _CLOCK_REPEAT_S
+        self._clock_due_s = now_s + _CLOCK_REPEAT_S
+        # As many as belong to a tick: a queue that is not full is not acknowledged for seconds.
+        for _ in range(LOCK_STEP_CLOCK.depth):
             self._world.topics.clock(self.time_ns)
 
     def wait_s(self) -> float:
         """Return the time until `poll` is due again, in seconds."""
-        return max(0.0, self._clock_due_s - time.monotonic())
+        return 0.0 if self._commanded else max(0.0, self._clock_due_s - time.monotonic())
+
+    @property
+    def _commanded(self) -> bool:
+        return self._twist is not None and self._opening_m is not None
+
+    def _received(self, wait_s: float) -> bool:
+        if self._world.topics.received(wait_s):
+            return True
+        if not self._commanded or time.monotonic() - self._began_s < _HELD_UP_S:
+            return False
+        self._complaint = (f'a subscriber has not acknowledged tick {self._tick} for '
+                           f'{_HELD_UP_S:g} s; it may miss it')
+        return True
 
     def _go_on(self) -> None:
-        if self._twist is None or self._opening_m is None:
+        if not self._commanded or not self._received(ACKNOWLEDGE_S):
             return
         self._world.robot.command(self._twist, self._opening_m)
         self._world.robot.advance(STEPS_PER_PERIOD)

@@ -12,6 +12,7 @@ from typing import TextIO
 from geometry_msgs.msg import TwistStamped
 from lps_ros.contract import ControlClock
 from lps_ros.errors import UserError
+from lps_ros.nodes.acknowledgement import acknowledged
 from lps_ros.nodes.camera_messages import stamped_header
 from lps_ros.nodes.parameters import declare
 from lps_ros.nodes.process import run_node
@@ -156,8 +157,13 @@ class OperatorNode(Node):
             print(json.dumps(status), file=self._log, flush=True)
 
     def _ready(self, tick_ns: int) -> bool:
-        """Tell whether all of this tick, and nothing of the next, has been seen."""
-        return self._view.shows(tick_ns) and not self._view.shows(tick_ns + _CLOCK.period_ns)
+        """
+        Tell whether all of this tick, and nothing of the next, has been seen.
+
+        A command is not overwritten before all who listen, the recorder too, have it.
+        """
+        return (self._view.shows(tick_ns, _CLOCK.period_ns)
+                and acknowledged((self._twist, self._gripper)))
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         status = self._view.status

@@ -36,9 +36,10 @@ class RobotView:
         """Return whether every topic has been heard."""
         return len(self._stamps) == len(_POSES) + 2
 
-    def shows(self, time_ns: int) -> bool:
-        """Return whether all that is known is of this time or later."""
-        return self.complete and min(self._stamps.values()) >= time_ns
+    def shows(self, time_ns: int, period_ns: int) -> bool:
+        """Return whether all that is known is of the period that begins at this time."""
+        return self.complete and all(
+            0 <= stamp - time_ns < period_ns for stamp in self._stamps.values())
 
     def operator_view(self) -> OperatorView:
         """Return what the operator sees; only where the view is complete."""

@@ -8,7 +8,6 @@ from lps_ros.contract import Contract
 from lps_ros.contract import ContractError
 from lps_ros.contract import differences
 from lps_ros.contract import load_contract
-from lps_ros.contract import ObservationEncoder
 from lps_ros.control.pilot import Steering
 
 
@@ -33,7 +32,7 @@ def ready_bundle(
     if load is None:
         from lps_ros.learning.bundle import load_bundle as load
     bundle = load(path)
-    seen = bundle.contract.subset(ObservationEncoder(bundle.contract).keys)
+    seen = bundle.contract
     contract, deployment = seen, []
     if contract_file:
         robot = load_contract(contract_file)

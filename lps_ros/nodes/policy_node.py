@@ -233,13 +233,13 @@ class PolicyNode(ManagedNode):
 
     def _ready(self, tick_ns: int) -> bool:
         """
-        Tell whether the observations of a tick are here, and somebody to receive its command.
+        Tell whether the observations of a tick are here, and the last command has arrived.
 
         With the observations of the next tick the tick is over, so it is not served either.
         """
         self._inputs.collect()
         gate = self._pilot.gate
-        return (self._outputs.connected() and gate.ready(tick_ns)
+        return (self._outputs.connected() and self._outputs.received() and gate.ready(tick_ns)
                 and not gate.ready(tick_ns + self._contract.clock.period_ns))
 
     def _offer_refused_tick_again(self) -> None:

@@ -8,6 +8,7 @@ from lps_ros.contract.message_types import MULTI_DOF_TRAJECTORY
 from lps_ros.contract.message_types import POSE
 from lps_ros.contract.message_types import TRAJECTORY
 from lps_ros.contract.message_types import TWIST
+from lps_ros.nodes.acknowledgement import acknowledged
 from lps_ros.nodes.qos import COMMAND
 from lps_ros.nodes.ros_messages import message_class
 from lps_ros.nodes.ros_messages import to_ros
@@ -43,6 +44,10 @@ class PolicyOutputs:
     def connected(self) -> bool:
         """Tell whether every command topic has a subscriber."""
         return all(publisher.get_subscription_count() for publisher in self._commands.values())
+
+    def received(self) -> bool:
+        """Tell whether every reliable subscriber has the last commands."""
+        return acknowledged(self._commands.values())
 
     def confirm(self) -> None:
         """Wait until the subscribers have the last commands, at most half a second each."""

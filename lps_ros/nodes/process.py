@@ -15,10 +15,14 @@ import rclpy
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
+from rclpy.utilities import remove_ros_args
 
 # A signal is noticed when the executor's wait returns, so no wait may be longer than this.
 LONGEST_WAIT_S = 0.05
+# SIGHUP: the terminal or the connection to it is gone.
+_ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 class StartError(UserError):
@@ -45,14 +49,19 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
     Run one node until it is finished or the process is asked to end; return the exit status.
 
     rclpy's own signal handlers would invalidate the context before a stop could be published, so
-    SIGINT and SIGTERM are handled here: the loop ends, `stop()` is called, then ROS is shut down.
+    signals are handled here: the loop ends, `stop()` is called, then ROS is shut down.
     """
-    rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+    try:
+        _initialise(sys.argv[1:] if args is None else args)
+    except StartError as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
     request = _EndRequest()
     node = None
     executor = SingleThreadedExecutor()
     try:
         node = make_node()
+        _warn_of_unknown_parameters(node)
         executor.add_node(node)
         while not node.finished and not request.made():
             executor.spin_once(timeout_sec=min(node.wait_s(), LONGEST_WAIT_S))
@@ -74,14 +83,34 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
     return 0
 
 
+def _initialise(args: Sequence[str]) -> None:
+    """Initialise ROS; raises StartError on arguments that it does not know."""
+    try:
+        unknown = remove_ros_args(['', *args])[1:]
+        rclpy.init(args=list(args), signal_handler_options=SignalHandlerOptions.NO)
+    except RuntimeError as error:
+        raise StartError(f'ROS cannot start: {" ".join(str(error).split())}') from error
+    if unknown:
+        raise StartError(f'found argument {" ".join(unknown)!r}, expected ROS arguments after '
+                         '--ros-args only, such as --ros-args -p name:=value')
+
+
+def _warn_of_unknown_parameters(node: Node) -> None:
+    """Tell of parameters that were set but that the node does not have: misspelt, perhaps."""
+    for name in getattr(node, '_parameter_overrides', {}):
+        if not node.has_parameter(name) and not name.startswith('qos_overrides.'):
+            node.get_logger().warning(f"parameter '{name}' was set, but there is none of this "
+                                      'name; `ros2 param describe` lists them')
+
+
 class _EndRequest:
-    """Made by SIGINT or SIGTERM, or by the death of the command that started this process."""
+    """Made by a signal, or by the death of the command that started this process."""
 
     def __init__(self) -> None:
         self._signalled = False
         self._parent = int(os.environ.pop(PARENT_VARIABLE, 0))
-        signal.signal(signal.SIGINT, self._signal)
-        signal.signal(signal.SIGTERM, self._signal)
+        for number in _ENDING_SIGNALS:
+            signal.signal(number, self._signal)
 
     def made(self) -> bool:
         """Tell whether the node is to end."""

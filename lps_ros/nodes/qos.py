@@ -1,4 +1,4 @@
-"""The three quality-of-service profiles that every node here uses."""
+"""The quality-of-service profiles that every node here uses."""
 
 from rclpy.qos import DurabilityPolicy
 from rclpy.qos import HistoryPolicy
@@ -12,6 +12,15 @@ SENSOR = QoSProfile(
 # Reliable publisher side of the simulated robot: matches either kind of subscriber.
 SENSOR_SOURCE = QoSProfile(
     history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
+
+# In lock-step a tick is published once all have acknowledged the last one. The middleware asks
+# for that at once where the queue is full, and else after seconds.
+LOCK_STEP_SOURCE = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=1, reliability=ReliabilityPolicy.RELIABLE)
+
+# Two readings belong to a tick.
+LOCK_STEP_CLOCK = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST, depth=2, reliability=ReliabilityPolicy.RELIABLE)
 
 # Depth 1: a queue of old commands is dangerous.
 COMMAND = QoSProfile(

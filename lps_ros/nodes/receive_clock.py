@@ -16,6 +16,8 @@ Deliver = Callable[[int], None]
 _EVERY_READING = QoSProfile(depth=10_000)
 # Readings that are kept: at two a tick, far longer than any message is under way.
 _KEPT_READINGS = 2000
+# Messages that wait for the clock's next reading; when more come, it stands still.
+_MOST_HELD = 10_000
 
 
 class ReceiveClock:
@@ -38,6 +40,11 @@ class ReceiveClock:
         self._count = 0
         self._subscription = node.create_subscription(
             Clock, '/clock', self._on_clock, _EVERY_READING) if self._simulated else None
+
+    @property
+    def running(self) -> bool:
+        """Whether the time is known: with simulated time, once /clock has been read."""
+        return not self._simulated or bool(self._sent_ns)
 
     def message(self, info: dict[str, Any], deliver: Deliver) -> None:
         """Call `deliver(received_ns)` for a message, given its MessageInfo."""
@@ -63,7 +70,10 @@ class ReceiveClock:
         self._count += 1
         heapq.heappush(self._held, (sent_ns, self._count, deliver))
         if self._sent_ns:
-            self._release(before_ns=self._sent_ns[-1])
+            stands_still = len(self._held) > _MOST_HELD
+            self._release(before_ns=None if stands_still else self._sent_ns[-1])
+        elif len(self._held) > _MOST_HELD:
+            heapq.heappop(self._held)
 
     def _on_clock(self, clock: Clock, info: dict[str, Any]) -> None:
         self._keep_reading(clock, info)

@@ -130,11 +130,12 @@ class RecorderNode(Node):
         """
         Ask for reliable delivery, except from a topic with a publisher that does not offer it.
 
-        Commands are reliable by convention, so the change, which costs messages, is for sensors.
+        Commands are reliable by convention, so the change, which costs messages, is for sensors;
+        while recording only a stream that has brought nothing so far is changed.
         """
-        if self._recording is not None:
-            return
-        for spec, subscription in list(self._streams.values()):
+        for topic, (spec, subscription) in list(self._streams.items()):
+            if self._recording is not None and topic in self._newest:
+                continue
             offers = {info.qos_profile.reliability
                       for info in self.get_publishers_info_by_topic(subscription.topic_name)}
             wanted = (ReliabilityPolicy.RELIABLE if offers == {ReliabilityPolicy.RELIABLE}
@@ -187,6 +188,9 @@ class RecorderNode(Node):
     def _start(self) -> str:
         if self._recording is not None:
             raise StartError('already recording; save or discard the episode first')
+        if not self._receive_clock.running:
+            raise StartError('found no reading of /clock, which use_sim_time needs; start the '
+                             'simulator, or the recorder without use_sim_time')
         self._lost = ''
         details = self._start_details()
         self._drain()

@@ -7,8 +7,11 @@ import json
 from geometry_msgs.msg import PoseStamped
 from lps_ros.cameras import Intrinsics
 from lps_ros.nodes import camera_messages
+from lps_ros.nodes.acknowledgement import acknowledged
 from lps_ros.nodes.camera_messages import stamped_header
 from lps_ros.nodes.qos import LATCHED
+from lps_ros.nodes.qos import LOCK_STEP_CLOCK
+from lps_ros.nodes.qos import LOCK_STEP_SOURCE
 from lps_ros.nodes.qos import SENSOR_SOURCE
 from lps_ros.sim.pose import Pose
 from lps_ros.sim.progress import TaskProgress
@@ -33,12 +36,19 @@ _CAMERA_FRAME = 'front_camera_optical_frame'
 
 
 class RobotTopics:
-    """Publishes `/clock`, the robot's state, the task's progress and camera pictures."""
+    """
+    Publishes `/clock`, the robot's state, the task's progress and camera pictures.
 
-    def __init__(self, node: Node) -> None:
+    :param lock_step: whether `received` is asked before every tick
+    """
+
+    def __init__(self, node: Node, *, lock_step: bool = False) -> None:
         self._node = node
+        self._source = LOCK_STEP_SOURCE if lock_step else SENSOR_SOURCE
+        self._publishers: list[Publisher] = []
         # Reliable: a lost reading would hold up whoever waits for the next tick.
-        self._clock = node.create_publisher(Clock, '/clock', 100)
+        self._clock = node.create_publisher(Clock, '/clock', LOCK_STEP_CLOCK if lock_step else 100)
+        self._publishers.append(self._clock)
         self._joints = self._publisher(JointState, 'joint_states')
         self._tool = self._publisher(PoseStamped, 'tool_pose')
         self._cube = self._publisher(PoseStamped, 'cube_pose')
@@ -55,6 +65,10 @@ class RobotTopics:
         message = Clock()
         message.clock.sec, message.clock.nanosec = divmod(time_ns, 1_000_000_000)
         self._clock.publish(message)
+
+    def received(self, wait_s: float) -> bool:
+        """Tell whether every reliable subscriber has all of it, after waiting at most so long."""
+        return acknowledged(self._publishers, wait_s)
 
     def state(self, state: RobotState, stamp_ns: int) -> None:
         """Publish what the sensors read."""
@@ -98,11 +112,13 @@ class RobotTopics:
         self._info.publish(camera_messages.camera_info(intrinsics, header))
 
     def _publisher(
-            self, kind: type, topic: str, profile: QoSProfile = SENSOR_SOURCE) -> Publisher:
+            self, kind: type, topic: str, profile: QoSProfile | None = None) -> Publisher:
         # rclpy writes overrides into the profile that it is given.
-        return self._node.create_publisher(
-            kind, topic, copy(profile),
+        publisher = self._node.create_publisher(
+            kind, topic, copy(profile or self._source),
             qos_overriding_options=QoSOverridingOptions.with_default_policies())
+        self._publishers.append(publisher)
+        return publisher
 
 
 def _pose(pose: Pose, stamp_ns: int) -> PoseStamped:

@@ -23,8 +23,9 @@ class SimulatedRobotNode(Node):
     """
     Publishes `/clock`, joint states, poses, pictures and the task's progress; `~/reset`.
 
-    In lock-step the clock waits at every control tick for a twist with a later stamp and for a
-    gripper command; running free it follows the wall clock. It never jumps back.
+    In lock-step the clock waits at every control tick for a twist with a later stamp, for a
+    gripper command, and until every reliable subscriber has the tick; running free it follows
+    the wall clock. It never jumps back.
 
     :raises StartError: where OGBench is missing, or the camera is asked for and cannot render
     """
@@ -97,8 +98,10 @@ class SimulatedRobotNode(Node):
         picture = PictureFormat(
             width=self._value('camera_width'), height=self._value('camera_height'),
         ) if self._value('camera') else None
-        self._world = RobotWorld(self._robot, RobotTopics(self), picture)
-        self._mode = LockStep(self._world) if self._value('mode') == 'lock_step' else FreeRunning(
+        lock_step = self._value('mode') == 'lock_step'
+        self._world = RobotWorld(
+            self._robot, RobotTopics(self, lock_step=lock_step), picture)
+        self._mode = LockStep(self._world) if lock_step else FreeRunning(
             self._world, real_time_factor=self._value('real_time_factor'),
             command_timeout_s=self._value('command_timeout_s'),
             picture_period_ns=round(1e9 / self._value('camera_rate_hz')))

@@ -6,12 +6,14 @@ from lps_ros.cli.main import main
 from lps_ros.contract import ObservationEncoder
 from lps_ros.control.pilot import Steering
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.bundle import save_bundle
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.shapes import observation_shape
 import numpy as np
 import pytest
+from replay_recordings import CAMERA
 from replay_recordings import contract
 from replay_recordings import CONTRACT_TEXT
 from replay_recordings import drive
@@ -23,17 +25,20 @@ CONTRACT = contract()
 STORAGES = ('sqlite3', 'mcap')
 
 
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory):
-    """Return the folder of a small random bundle for the recordings' arm."""
-    size = ObservationEncoder(CONTRACT).size
+def random_bundle(folder, robot):
+    """Save a small random bundle for the recordings' arm, with or without its camera."""
+    size = ObservationEncoder(robot).size
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        agent = LPS(LPSConfig(decoder_widths=(32, 32), critic_widths=(32,),
-                              latent_actor_widths=(32,)), size, 4)
+        agent = LPS(LPSConfig(decoder_widths=(32, 32), critic_widths=(32,), encoder='impala_debug',
+                              latent_actor_widths=(32,)), observation_shape(robot), 4)
     normaliser = Normaliser(mean=np.zeros(size, np.float32), std=np.full(size, 0.5, np.float32))
-    return save_bundle(tmp_path_factory.mktemp('models') / 'arm', agent=agent, contract=CONTRACT,
-                       normaliser=normaliser, metadata={})
+    return save_bundle(folder, agent=agent, contract=robot, normaliser=normaliser, metadata={})
+
+
+@pytest.fixture(scope='module')
+def bundle(tmp_path_factory):
+    return random_bundle(tmp_path_factory.mktemp('models') / 'arm', CONTRACT)
 
 
 @pytest.fixture(scope='module')
@@ -71,6 +76,19 @@ def test_own_run_is_near_zero_and_operators_is_not(capsys, tmp_path, bundle, own
     assert executed['rmse_of_half_range'] > 0.05
 
 
+def test_a_policy_that_sees_replays_its_own_run(capsys, tmp_path):
+    robot = contract(CAMERA)
+    seeing = random_bundle(tmp_path / 'seeing', robot)
+    messages = drive(robot, seed=1, policy=load_bundle(seeing).policy,
+                     steering=Steering(mode='steered'))
+    bag = write_bag(tmp_path / 'own', messages, 'mcap')
+    found = figures(capsys, tmp_path, bag, '--bundle', seeing)
+    assert found['as_executed']['ticks'] == 60
+    assert max(found['as_executed']['max_abs']) < 1e-6
+    assert found['input']['front']['stale_ticks'] == 0
+    assert found['q']['ticks'] > 50
+
+
 @pytest.mark.parametrize('options', [
     ('--mode', 'prior'), ('--candidates', '8', '--seed', '5'), ('--replan-every', '2')])
 def test_options_change_what_is_replayed(capsys, tmp_path, bundle, own_run, options):
@@ -105,7 +123,12 @@ def test_wrong_input_is_one_line_and_a_status(capsys, tmp_path, bundle, own_run)
             ((bag, '--bundle', empty), 'policy.json'),
             ((bag, '--bundle', bundle, '--contract', slow), 'rate_hz: bundle 20'),
             ((bag, '--bundle', bundle, '--contract', empty / 'c.yaml'), 'c.yaml'),
-            ((bag, '--bundle', bundle, '--episodes', 0), '--episodes is 0, expected 1 or more')):
+            ((bag, '--bundle', bundle, '--episodes', 0), '--episodes is 0, expected 1 or more'),
+            ((bag, '--bundle', bundle, '--candidates', 0), '--candidates is 0, expected 1 to'),
+            ((bag, '--bundle', bundle, '--candidates', 1025), 'expected 1 to 1024'),
+            ((bag, '--bundle', bundle, '--replan-every', 0), 'expected 1 to 1000'),
+            ((bag, '--bundle', bundle, '--seed', -1), '--seed is -1, expected 0 to 2147483647'),
+            ((bag, '--bundle', bundle, '--seed', 2**31), 'expected 0 to 2147483647')):
         status, output, error = replayed(capsys, *arguments)
         assert (status, output) == (1, '')
         assert expected in error

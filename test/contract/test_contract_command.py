@@ -33,6 +33,20 @@ def test_check_shows_streams_and_hashes(lps, capsys):
         assert part in shown
 
 
+def test_check_shows_what_may_leave_the_node(lps, capsys, tmp_path):
+    path = tmp_path / 'every.yaml'
+    path.write_text(EVERY_TYPE)
+    assert lps('contract', 'check', str(path)) == 0
+    lines = capsys.readouterr().out.splitlines()
+    limits = lines[next(i for i, line in enumerate(lines) if 'step per tick' in line):]
+    twist = next(line for line in limits if line.startswith('twist '))
+    for part in ('-0.5..0.5, -3..6', '0.2, 1', 'tool in 0..1, 0..1, 0..1 m'):
+        assert part in twist
+    gripper = next(line for line in limits if line.startswith('gripper '))
+    for part in ('0..0.085', 'no step limit', 'no workspace'):
+        assert part in gripper
+
+
 def test_check_shows_every_type(lps, capsys, tmp_path):
     path = tmp_path / 'every.yaml'
     path.write_text(EVERY_TYPE)

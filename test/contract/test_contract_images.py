@@ -1,4 +1,6 @@
+import struct
 from types import SimpleNamespace
+import zlib
 
 import cv2
 from lps_ros.contract import extract
@@ -22,6 +24,17 @@ ENCODED = {
     'bgra8': np.concatenate((RGB[..., ::-1], ALPHA), axis=2),
     'mono8': RGB[..., :1],
 }
+
+
+def png_part(kind, data):
+    return (struct.pack('>I', len(data)) + kind + data
+            + struct.pack('>I', zlib.crc32(kind + data)))
+
+
+# Its checksums are right, but it is larger than OpenCV decodes: it raises instead.
+HUGE_PNG = (b'\x89PNG\r\n\x1a\n'
+            + png_part(b'IHDR', struct.pack('>IIBBBBB', 200_000, 200_000, 8, 2, 0, 0, 0))
+            + png_part(b'IDAT', zlib.compress(bytes(100))) + png_part(b'IEND', b''))
 
 
 def spec(width=8, height=6, crop=None, type_name='sensor_msgs/msg/Image'):
@@ -121,6 +134,8 @@ def test_width_of_a_row_counts_the_bytes():
      'jpeg image; check the camera driver'),
     ('CompressedImage', compressed(encode('.jpg')[:60], 'jpeg'), 'found 60 bytes that do not '
      'decode, expected a jpeg image; check the camera driver'),
+    ('CompressedImage', compressed(HUGE_PNG, 'png'), 'found 69 bytes that do not decode, '
+     'expected a png image; check the camera driver'),
     ('CompressedImage', compressed(b'abc', 'h264'), "found image format 'h264', expected jpeg or "
      'png; set the image transport to one of these'),
     ('CompressedImage', compressed(b'abc', '16UC1; compressedDepth png'), "found image format "

@@ -238,6 +238,9 @@ FAULTS = [
      'stop must not send the robot to its zero position'),
     ('actions/4/fields', ['velocity', 'position'], 'actions.servo.stop: found zeros for positions,'
      ' expected hold; a stop must not send the robot to its zero position'),
+    ('actions/1/stop', 'zeros', 'actions.gripper.stop: found zeros for numbers without unit, '
+     "expected zeros for velocities or efforts only; use hold for positions; else declare the "
+     "unit, such as 'rad/s' or 'Nm'"),
     ('actions/1/topic', 'twist', "actions.gripper.topic: found 'twist' twice, expected one action "
      'per topic; join the actions or correct the topic'),
     ('actions/1/fields', ['data'], 'actions.gripper.fields: found a key that '
@@ -248,6 +251,19 @@ FAULTS = [
 @pytest.mark.parametrize(('path', 'value', 'expected'), FAULTS)
 def test_a_fault_gives_its_line(path, value, expected):
     assert message_of(edited((path, value))) == f'robot.yaml: {expected}'
+
+
+@pytest.mark.parametrize(('unit', 'rests'), [
+    ('rad/s', True), ('m / s', True), ('m/s, rad/s', True), ('m/s^2', True), ('N', True),
+    ('Nm', True), ('N m', True), ('N, Nm', True), ('rad', False), ('m', False),
+    ('m/s, rad', False), ('N/m', False), ('m/step', False), ('mm', False)])
+def test_zeros_for_plain_numbers_stop_velocities_and_efforts_only(unit, rests):
+    text = edited(('actions/1/stop', 'zeros'), ('actions/1/unit', unit))
+    if rests:
+        assert parse_contract(text).action('gripper').stop == 'zeros'
+    else:
+        assert f"actions.gripper.stop: found zeros for numbers of unit '{unit}'" in (
+            message_of(text))
 
 
 @pytest.mark.parametrize('edit', [('derived', REMOVE), ('derived', []), ('derived', None)])
@@ -275,6 +291,8 @@ def test_derived_without_poses_says_to_observe_one():
      'once; remove one'),
     ('on: 3\n', "line 1: found the key on, which YAML does not read as text, expected text; "
      "write 'on' in quotes"),
+    ('name: ' + '[' * 3000, 'not YAML that can be read, found lists or mappings nested hundreds '
+     'of levels deep, expected those of a robot contract; correct the brackets'),
     ('? [a]\n: b\n', 'line 1: found a key that is no text, expected text; rename the key'),
     ('name: a\n---\nname: b\n', 'line 2: not YAML, found: but found another document; correct the '
      'line or the indentation above it'),

@@ -133,6 +133,9 @@ def test_non_finite_numbers_pass_for_the_gate_to_judge():
     ('arm', JointTrajectory(joint_names=['a'], points=[JointTrajectoryPoint()]),
      "action 'arm': found no joint 'b', expected it among the message's joints (a); correct the "
      'names in the contract or the publisher'),
+    ('touch', SimpleNamespace(data=['a', 'b']), "observation 'touch': found a message that cannot "
+     "be read (could not convert string to float: 'a'), expected std_msgs/msg/Float64MultiArray; "
+     'correct the publisher'),
 ])
 def test_a_message_that_does_not_fit_gives_its_line(key, message, expected):
     with pytest.raises(MessageError) as caught:

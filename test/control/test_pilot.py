@@ -41,7 +41,7 @@ class _Planner:
         self.actions = np.array([[0.1, 0.0], [0.2, 0.0], [0.3, 0.0]], np.float32)
         self.error = None
 
-    def plan(self, observation, *, mode, candidates, rng):
+    def plan(self, observation, images=(), *, mode, candidates, rng):
         self.asked.append((float(observation[0]), mode, candidates, rng))
         if self.error is not None:
             raise self.error
@@ -203,9 +203,9 @@ def test_skipped_ticks_move_on_in_the_chunk(pilot):
 
 def test_beginning_afresh_gives_the_same_run(pilot, planner):
     runs = []
-    for _ in range(2):
+    for first in (0, 100):
         pilot.begin('rng')
-        runs.append([_speed(_tick(pilot, tick)) for tick in range(5)])
+        runs.append([_speed(_tick(pilot, first + tick)) for tick in range(5)])
     assert runs[0] == runs[1]
     assert len(planner.asked) == 4
 
@@ -253,3 +253,29 @@ def _stepping_pilot(planner):
     pilot = Pilot(contract, planner, horizon=3, steering=Steering(mode='steered'))
     pilot.begin('rng')
     return pilot
+
+
+def test_a_slow_plan_is_told_even_when_it_is_refused(pilot):
+    pilot.gate.accept('force', np.array([1.0]), stamp_ns=None, received_ns=50 * _MS)
+    times_ns = iter([51 * _MS, 52 * _MS])
+    decision = pilot.tick(1, lambda: next(times_ns, 400 * _MS))
+    assert not decision.acting and decision.plan_s is not None
+
+
+def test_the_stop_after_an_error_is_stamped_when_it_is_made(pilot, planner):
+    assert _tick(pilot, 1).acting
+    planner.error = RuntimeError('no')
+    pilot.gate.accept('force', np.array([1.0]), stamp_ns=None, received_ns=200 * _MS)
+    times_ns = iter([201 * _MS])
+    decision = pilot.tick(4, lambda: next(times_ns, 300 * _MS))
+    stamp = decision.messages[0].content['header']['stamp']
+    assert stamp == {'sec': 0, 'nanosec': 300 * _MS}
+
+
+def test_a_clock_that_jumps_back_stops_although_old_rows_would_fit(pilot):
+    for tick in range(1, 41):
+        assert _tick(pilot, tick).acting
+    decisions = [_tick(pilot, tick, value=None) for tick in range(10, 40)]
+    assert 'jumped back' in str(decisions[0].reasons[0]) and _stops(decisions[0].messages[0])
+    assert not any(decision.acting for decision in decisions)
+    assert _tick(pilot, 41).acting

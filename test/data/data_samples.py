@@ -71,6 +71,11 @@ def contract(text: str = CONTRACT) -> Contract:
     return parse_contract(text)
 
 
+def vectors(text: str = CONTRACT) -> Contract:
+    """Return the contract without its camera, which `marked` records only on request."""
+    return contract(text).subset(('joints', 'tool'))
+
+
 def sent(topic: str, type_name: str, received_ns: int, **fields: object) -> Sent:
     """Serialise a message of plain fields; `stamp_ns` fills a header."""
     store = typestore()

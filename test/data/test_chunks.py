@@ -1,3 +1,4 @@
+from dataclasses import replace
 import os
 from pathlib import Path
 
@@ -128,7 +129,9 @@ def test_samples_have_the_shapes_of_a_batch_and_cover_every_start():
     assert batch.observations.shape == batch.next_observations.shape == (500, 2)
     assert batch.actions.shape == (500, H)
     assert batch.rewards.shape == batch.masks.shape == (500,)
-    assert {array.dtype for array in vars(batch).values()} == {np.dtype(np.float32)}
+    assert batch.images == batch.next_images == ()
+    assert {array.dtype for array in vars(batch).values() if len(array)} == {
+        np.dtype(np.float32)}
     assert set(batch.observations[:, 0]) == {0, 1, 2, 3, 4, 6, 7, 8, 9, 10, 11}
 
 
@@ -143,3 +146,31 @@ def test_an_episode_shorter_than_a_chunk_is_refused_where_it_is_used():
 def test_a_dataset_without_a_success_is_refused():
     with pytest.raises(DatasetError, match='/data: found no success among 2 episodes'):
         sampler(make_cache([5, 5], [False, False]))
+
+
+class Column:
+    """Frames of 2 x 3 pixels that tell their row; notes how many rows are read at once."""
+
+    def __init__(self, camera):
+        self.camera = camera
+        self.read = []
+
+    def __getitem__(self, rows):
+        self.read.append(len(rows))
+        return np.broadcast_to(
+            rows[:, None, None, None] + self.camera, (len(rows), 2, 3, 3)).astype(np.uint8)
+
+
+def test_frames_are_those_before_and_after_the_chunk():
+    cache = make_cache([5, 6], [True, True])
+    columns = {'front': Column(0), 'wrist': Column(100)}
+    chunks = sampler(replace(cache, images=columns))
+    batch = chunks.sample(7)
+    for camera, (now, later) in enumerate(zip(batch.images, batch.next_images, strict=True)):
+        assert now.dtype == later.dtype == np.uint8
+        assert now.shape == later.shape == (7, 2, 3, 3)
+        np.testing.assert_array_equal(now[:, 0, 0, 0], batch.observations[:, 0] + 100 * camera)
+        np.testing.assert_array_equal(
+            later[:, 1, 2, 2], batch.next_observations[:, 0] + 100 * camera)
+    # Nothing but the batch is read.
+    assert columns['front'].read == columns['wrist'].read == [7, 7]

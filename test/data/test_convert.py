@@ -199,8 +199,26 @@ def test_a_message_that_does_not_fit_is_left_out_and_told(tmp_path, caplog):
     mixed, = convert_bag(
         write_rosbag2(tmp_path / 'mixed', [*marked(10), stranger], StoragePlugin.MCAP),
         contract(), tmp_path / 'other')
-    assert mixed.read_bytes() == whole.read_bytes()
+    with Episode.open(mixed) as episode, Episode.open(whole) as clean:
+        assert episode.statistics('joints') == clean.statistics('joints') | {'misfits': 1}
+        assert episode.statistics('tool')['misfits'] == 0
+        for key in episode.keys:
+            np.testing.assert_array_equal(episode.stream(key).data, clean.stream(key).data)
     assert 'left out 1 of' in caplog.text and "no joint 'elbow'" in caplog.text
+
+
+def test_a_misfit_counts_for_the_episode_in_which_it_came(tmp_path):
+    stranger = joints(5, 0.0)._replace(cdr=joints(5, 0.0).cdr.replace(b'elbow', b'albow'))
+    second_ns = 10**9
+    messages = [*marked(10), *marked(10, first_ns=second_ns),
+                *(stranger._replace(received_ns=time_ns) for time_ns in (
+                    5, second_ns - 200 * MS, second_ns + 60 * MS, second_ns + 70 * MS))]
+    messages.sort(key=lambda message: message.received_ns)
+    counts = []
+    for path in convert_bag(write_log(tmp_path / 'a.mcap', messages), None, tmp_path / 'dataset'):
+        with Episode.open(path) as episode:
+            counts.append(episode.statistics('joints')['misfits'])
+    assert counts == [1, 2]
 
 
 @pytest.mark.parametrize(('fault', 'expected'), [

@@ -1,3 +1,5 @@
+import json
+import random
 import re
 import shutil
 
@@ -51,7 +53,7 @@ def test_info_sums_up(dataset):
                                   'rate_hz': 20.0, 'episodes': 3}]
     assert info['streams']['front'] == {
         'episodes': 3, 'count': 60, 'rate_hz': 20.0, 'gaps': 0, 'longest_gap_s': 0.05,
-        'duplicates': 0, 'drops': -1, 'stale_ticks': 0}
+        'duplicates': 0, 'drops': -1, 'misfits': 0, 'stale_ticks': 0}
     assert info['damaged'] == info['leftovers'] == []
 
 
@@ -138,6 +140,89 @@ def test_verify_finds_truncated_files_and_info_lists_them(dataset):
     assert problem.startswith(f'{path}: is truncated')
     assert dataset.info()['damaged'] == [str(path)]
     assert dataset.info()['episodes'] == {'success': 2, 'failure': 0}
+
+
+@pytest.fixture
+def pair(tmp_path):
+    """Return a dataset of two small episodes, and the first of them."""
+    first = record(tmp_path, marked(8, images=True))
+    record(tmp_path, marked(9, images=True))
+    return Dataset(tmp_path), first
+
+
+def assert_judged(dataset, damaged):
+    """Check that verify and info judge every episode, in lines that name the damaged file."""
+    problems = dataset.verify()
+    for problem in problems:
+        assert problem.startswith(str(damaged))
+        assert problem.isprintable()
+    info = dataset.info()
+    assert info['damaged'] in ([], [str(damaged)])
+    assert sum(info['episodes'].values()) + len(info['damaged']) == len(dataset.episodes())
+    json.dumps(info, allow_nan=False)
+    return problems
+
+
+def test_no_damage_of_a_file_is_more_than_a_line(tmp_path):
+    dataset, path = Dataset(tmp_path), record(tmp_path, marked(8, images=True))
+    whole = path.read_bytes()
+    rng = random.Random(0)
+    found = 0
+    for number in range(150):
+        content = bytearray(whole)
+        place = rng.randrange(len(content) - 16)
+        if number % 2:
+            content[place] ^= 1 << rng.randrange(8)
+        else:
+            content[place:place + 16] = rng.randbytes(16)
+        path.write_bytes(content)
+        found += bool(assert_judged(dataset, path))
+    assert found > 30  # the rest fell into space that HDF5 leaves free
+
+
+@pytest.mark.parametrize('name', [
+    'stream/joints/data', 'stream/tool/data', 'stream/twist/data', 'stream/front/data'])
+def test_every_wrong_bit_in_the_data_is_found(pair, name):
+    dataset, path = pair
+    whole = path.read_bytes()
+    with h5py.File(path) as file:
+        data = file[name][()].tobytes()
+    begin = whole.index(data)
+    rng = random.Random(1)
+    for _ in range(10):
+        content = bytearray(whole)
+        content[begin + rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        path.write_bytes(content)
+        problems = assert_judged(dataset, path)
+        assert problems == [f'{path}: {name} is missing or damaged; convert its recording again']
+
+
+@pytest.mark.parametrize(('name', 'value'), [
+    ('outcome', 3), ('outcome', np.zeros(2)), ('contract', 3), ('data_hash', np.zeros(3)),
+    ('data_hash', 'a\nb'), ('schema_version', np.ones(2)), ('stream/tool/drops', 'none'),
+    ('stream/tool/rate_hz', float('nan')), ('stream/twist/sources', ['teleop'][:0]),
+    ('stream/front/image_format', 'gif')])
+def test_an_attribute_of_another_kind_is_one_line(pair, name, value):
+    dataset, path = pair
+    with h5py.File(path, 'r+') as file:
+        *group, name = name.rsplit('/', 1)
+        file['/'.join(group) or '/'].attrs[name] = value
+    assert assert_judged(dataset, path)
+
+
+@pytest.mark.parametrize(('name', 'data'), [
+    ('tick/index/joints', np.full(8, 99)), ('tick/index/joints', np.full(8, -5)),
+    ('tick/index/joints', np.zeros(7, np.int64)), ('tick/time_ns', np.zeros(0, np.int64)),
+    ('tick/time_ns', np.arange(8)[::-1]), ('tick/time_ns', np.zeros((8, 1), np.int64)),
+    ('tick/time_ns', np.zeros(8)),
+    ('stream/joints/data', np.zeros((8, 5))), ('stream/joints/data', np.zeros(16)),
+    ('stream/front/offset', np.arange(9)[::-1]), ('stream/twist/source', np.full(8, 9, np.uint8))])
+def test_data_of_another_shape_is_one_line(pair, name, data):
+    dataset, path = pair
+    with h5py.File(path, 'r+') as file:
+        del file[name]
+        file[name] = data
+    assert assert_judged(dataset, path)
 
 
 def test_verify_against_a_contract_gives_the_difference(dataset):

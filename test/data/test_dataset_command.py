@@ -2,11 +2,13 @@ import argparse
 import json
 
 from data_samples import CONTRACT
+from data_samples import joints
 from data_samples import marked
 from data_samples import motion
 from data_samples import record
 from data_samples import write_log
 from data_samples import write_rosbag2
+import h5py
 from lps_ros.cli.dataset import add_parser
 from lps_ros.data import BagError
 from lps_ros.data import DatasetError
@@ -40,6 +42,24 @@ def test_info(tmp_path, capsys):
     assert output.err == ''
     info = json.loads((tmp_path / 'info.json').read_text(encoding='utf-8'))
     assert info['streams']['tool']['count'] == 30
+
+
+def test_info_shows_messages_that_did_not_fit(tmp_path, capsys):
+    stranger = joints(5, 0.0)._replace(cdr=joints(5, 0.0).cdr.replace(b'elbow', b'albow'))
+    path = record(tmp_path, [*marked(10), stranger])
+    assert lps('info', tmp_path, '--json', tmp_path / 'info.json') == 0
+    lines = capsys.readouterr().out.splitlines()
+    head, row = (next(line for line in lines if line.startswith(name))
+                 for name in ('stream ', 'joints '))
+    assert head.split()[-3:] == ['misfits', 'stale', 'ticks']
+    assert row.split()[-2] == '1'
+    info = json.loads((tmp_path / 'info.json').read_text(encoding='utf-8'))
+    assert info['streams']['joints']['misfits'] == 1
+    with h5py.File(path, 'r+') as file:
+        del file['stream/joints'].attrs['misfits']
+    assert lps('info', tmp_path) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith('joints '))
+    assert row.split()[-2] == '?'
 
 
 def test_verify(tmp_path, capsys):

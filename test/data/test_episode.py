@@ -12,7 +12,9 @@ from data_samples import UTC
 import h5py
 from lps_ros import __version__
 from lps_ros.data import EpisodeError
+from lps_ros.data.dataset import Dataset
 from lps_ros.data.episode import Episode
+from lps_ros.data.verification import verify_episode
 import numpy as np
 import pytest
 
@@ -40,6 +42,9 @@ def test_plain_h5py_reads_the_file(path):
         offset = file['stream/front/offset'][()]
         jpeg = file['stream/front/data'][offset[3]:offset[4]].tobytes()
         assert jpeg[:3] == b'\xff\xd8\xff'
+        stored = []
+        file.visititems(lambda name, item: stored.append(getattr(item, 'fletcher32', True)))
+        assert all(stored)
         attributes = dict(file.attrs)
         assert attributes['schema_version'] == 1
         assert attributes['contract'] == contract().text
@@ -83,10 +88,10 @@ def test_statistics_count_gaps_repeats_and_lost_messages(tmp_path):
     with Episode.open(record(tmp_path, messages)) as episode:
         assert episode.statistics('tool') == {
             'count': 19, 'rate_hz': round(18 / 0.95, 3), 'gaps': 1, 'longest_gap_s': 0.15,
-            'duplicates': 1, 'drops': -1}
+            'duplicates': 1, 'drops': -1, 'misfits': 0}
         assert episode.statistics('joints') == {
             'count': 20, 'rate_hz': 20.0, 'gaps': 0, 'longest_gap_s': 0.05,
-            'duplicates': 0, 'drops': -1}
+            'duplicates': 0, 'drops': -1, 'misfits': 0}
 
 
 def test_a_camera_that_serves_its_last_frame_shows_as_repeats(tmp_path):
@@ -126,6 +131,25 @@ def test_commands_from_before_the_start_are_in_force(tmp_path):
         assert rows['grip'][:, 0].tolist() == [0.02] * 10
         assert rows['twist'][:, 0].tolist() == [0.7] * 10
         assert episode.stream('twist').source == ['teleop']
+
+
+def test_episodes_from_before_checksums_and_counts_of_misfits_are_read(path, tmp_path):
+    old = tmp_path / 'success' / 'old.hdf5'
+    with h5py.File(path) as file, h5py.File(old, 'w') as plain:
+        plain.attrs.update(file.attrs)
+
+        def copy(name, item):
+            if isinstance(item, h5py.Dataset):
+                plain.create_dataset(name, data=item[()])
+            elif name.startswith('stream/'):
+                plain.create_group(name).attrs.update({
+                    key: value for key, value in item.attrs.items() if key != 'misfits'})
+        file.visititems(copy)
+    assert verify_episode(old) == []
+    with Episode.open(old) as episode, Episode.open(path) as new:
+        assert episode.statistics('tool') == new.statistics('tool') | {'misfits': -1}
+        np.testing.assert_array_equal(episode.rows(['tool'])['tool'], new.rows(['tool'])['tool'])
+    assert Dataset(tmp_path).info()['streams']['tool']['misfits'] == -1
 
 
 def test_a_truncated_file_is_one_line(path):

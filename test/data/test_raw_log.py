@@ -2,8 +2,10 @@ import io
 import os
 from pathlib import Path
 import signal
+import struct
 import subprocess
 import sys
+import tracemalloc
 
 from data_samples import contract
 from data_samples import joints
@@ -161,6 +163,36 @@ def test_a_chunk_with_a_wrong_checksum_is_left_out(tmp_path):
     count = sum(1 for _ in bag.messages({'/joint_states'}))
     assert 0 < count < 100
     assert bag.damage.endswith('left out 1 chunk(s) with a wrong checksum')
+
+
+def record_at(content, opcode, number):
+    """Return where the record of this opcode and number begins in an MCAP file."""
+    place = 8
+    while content[place] != opcode or number:
+        number -= content[place] == opcode
+        place += 9 + struct.unpack_from('<Q', content, place + 1)[0]
+    return place
+
+
+@pytest.mark.parametrize(('opcode', 'number', 'offset', 'form', 'length'), [
+    (6, 1, 1, '<Q', 10**6), (6, 1, 1, '<Q', 2**62), (6, 1, 41, '<Q', 10**6),
+    (6, 1, 41, '<Q', 2**40), (6, 1, 41, '<Q', 2**63), (3, 0, 11, '<I', 2**32 - 1)],
+    ids=['chunk', 'huge chunk', 'data', 'huge data', 'impossible data', 'name in the summary'])
+def test_a_length_beyond_the_end_of_the_file_is_damage(
+        tmp_path, opcode, number, offset, form, length):
+    log = write_log(tmp_path / 'a.mcap', marked(100))
+    content = bytearray(log.read_bytes())
+    struct.pack_into(form, content, record_at(content, opcode, number) + offset, length)
+    log.write_bytes(content)
+    tracemalloc.start()
+    try:
+        bag = Bag(log)
+        count = sum(1 for _ in bag.messages({'/joint_states'}))
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+    assert 0 < count <= 100
+    assert 'not finished' in bag.damage
 
 
 @pytest.mark.parametrize('name', ['a.mcap', 'a.db3', 'a.txt', 'none.mcap', 'folder'])

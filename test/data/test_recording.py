@@ -1,3 +1,8 @@
+import struct
+import zlib
+
+import cv2
+from data_samples import CONTRACT
 from data_samples import contract
 from data_samples import joints
 from data_samples import marked
@@ -5,10 +10,15 @@ from data_samples import motion
 from data_samples import MS
 from data_samples import PERIOD_NS
 from data_samples import record
+from data_samples import sent
+from data_samples import write_log
 from lps_ros.data import BagError
 from lps_ros.data.convert import convert_bag
 from lps_ros.data.episode import Episode
+from lps_ros.data.raw_log import EVENTS_TOPIC
 from lps_ros.data.recording import Recording
+from lps_ros.data.repair import repair
+import numpy as np
 import pytest
 from rosbags.highlevel import AnyReader
 import yaml
@@ -91,6 +101,37 @@ def test_a_failed_save_keeps_the_log(tmp_path):
     with pytest.raises(BagError, match="no topic 'tool_pose'"):
         recording.save()
     assert files(tmp_path) == [str(recording.path.relative_to(tmp_path))]
+
+
+def png_part(kind, data):
+    return (struct.pack('>I', len(data)) + kind + data
+            + struct.pack('>I', zlib.crc32(kind + data)))
+
+
+def test_a_frame_that_cannot_be_decoded_is_left_out_and_counted(tmp_path):
+    robot = contract(CONTRACT.replace('msgs/msg/Image', 'msgs/msg/CompressedImage'))
+    huge = (b'\x89PNG\r\n\x1a\n'
+            + png_part(b'IHDR', struct.pack('>IIBBBBB', 200_000, 200_000, 8, 2, 0, 0, 0))
+            + png_part(b'IDAT', zlib.compress(bytes(100))) + png_part(b'IEND', b''))
+    sound = cv2.imencode('.png', np.zeros((6, 8, 3), np.uint8))[1].tobytes()
+    messages = marked(10) + [
+        sent('camera/image_raw', 'sensor_msgs/msg/CompressedImage', tick * PERIOD_NS,
+             stamp_ns=tick * PERIOD_NS, format='png',
+             data=np.frombuffer(huge if tick == 4 else sound, np.uint8)) for tick in range(10)]
+    messages.sort(key=lambda message: message.received_ns)
+    recording = Recording.begin(tmp_path, robot)
+    for message in messages:
+        if message.topic == EVENTS_TOPIC:
+            recording.event('start' if message.received_ns == MS else 'success',
+                            message.received_ns)
+        else:
+            recording.write(*message)
+    write_log(tmp_path / 'killed' / '.partial' / 'a.mcap', messages, robot)
+    repaired, = repair(tmp_path / 'killed')
+    for path in (recording.save(), repaired.result):
+        with Episode.open(path) as episode:
+            assert episode.statistics('front')['misfits'] == 1
+            assert episode.statistics('front')['count'] == 9
 
 
 def test_a_clock_that_jumps_back_ends_the_recording_with_one_line(tmp_path):

@@ -12,9 +12,10 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import load_contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
 from lps_ros.learning.bundle import save_bundle
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.shapes import observation_shape
 import numpy as np
 import pytest
 from rcl_interfaces.msg import ParameterValue
@@ -57,7 +58,7 @@ def bundle(tmp_path_factory):
     config = LPSConfig(decoder_widths=(16,), critic_widths=(16,), latent_actor_widths=(16,))
     return save_bundle(
         tmp_path_factory.mktemp('bundle') / 'random', contract=contract, metadata={},
-        agent=LPS(config, size, ActionCodec(contract).size),
+        agent=LPS(config, observation_shape(contract), ActionCodec(contract).size),
         normaliser=Normaliser(mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)))
 
 

@@ -7,10 +7,12 @@ from pathlib import Path
 import re
 from typing import Any
 
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import LPSConfig
-from lps_ros.learning.lps import Transitions
-from lps_ros.learning.meanflow import FlowDraws
+from lps_ros.learning.algorithms.algorithm import Transitions
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
+from lps_ros.learning.algorithms.meanflow import FlowDraws
+from lps_ros.learning.networks.observations import Observations
+from lps_ros.learning.networks.observations import ObservationShape
 import numpy as np
 import torch
 from torch import Tensor
@@ -64,15 +66,19 @@ class Golden:
     def lps(self, prefix: str = 'params', **changes: Any) -> LPS:
         """Build LPS with the case's parameters; parts that the case lacks stay random."""
         observations = 'observations' if 'observations' in self else 'batches.observations'
-        agent = LPS(self.lps_config(**changes), self[observations].shape[-1],
-                    self.config['action_dim'])
+        shape = ObservationShape(vector=self[observations].shape[-1])
+        agent = LPS(self.lps_config(**changes), shape, self.config['action_dim'])
         load(agent, self.parameters(prefix))
         return agent
 
     def batch(self, index: int) -> Transitions:
         """Return batch `index` of an update case."""
         arrays = [self[f'batches.{name}'][index] for name in Transitions._fields]
-        return Transitions(*arrays)._replace(actions=arrays[1].flatten(start_dim=1))
+        batch = Transitions(*arrays)
+        return batch._replace(
+            observations=Observations(batch.observations),
+            actions=batch.actions.flatten(start_dim=1),
+            next_observations=Observations(batch.next_observations))
 
     def draws(self, index: int) -> FlowDraws:
         """Return the random draws of update `index`."""

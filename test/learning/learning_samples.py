@@ -28,6 +28,7 @@ actions:
     topic: speed
     type: std_msgs/msg/Float64MultiArray
     names: [x, y]
+    unit: m/s
     scale: {low: [-2.0, -2.0], high: [2.0, 2.0]}
     stop: zeros
 task: {name: slide, success_reward: 0.0, step_reward: -1.0, failure_reward: -100.0, max_ticks: 200}

@@ -197,6 +197,8 @@ def test_newer_schema(bundle):
     (lambda content: content['normalisation'].update(std=['a', 'b']), 'is not 2 finite numbers'),
     (lambda content: content['algorithm'].update(name='dreamer'), "found algorithm 'dreamer'"),
     (lambda content: content['algorithm']['config'].update(critics=0), 'critics: found 0'),
+    (lambda content: content['algorithm']['config'].update(decoder_widths=[]),
+     'decoder_widths: found an empty list, expected one or more'),
     (lambda content: content['contract'].update(text='a: ['), 'contract within the bundle'),
     (lambda content: content['contract'].update(data_hash='0' * 16), 'restore the contract text'),
     (lambda content: content['observations']['names'].reverse(), 'this software encodes 2')])

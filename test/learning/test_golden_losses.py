@@ -3,22 +3,27 @@
 from golden_vectors import assert_close
 from golden_vectors import assert_gradients
 from golden_vectors import Golden
-from lps_ros.learning import meanflow
-from lps_ros.learning.lps import Transitions
-from lps_ros.learning.networks import project_to_sphere
+from lps_ros.learning.algorithms import meanflow
+from lps_ros.learning.algorithms.algorithm import Transitions
+from lps_ros.learning.networks.layers import project_to_sphere
+from lps_ros.learning.networks.observations import Observations
 import pytest
 import torch
 
 METHODS = ('jit_mf', 'mfql', 'mf')
 
 
+def encoded(agent, observations):
+    return agent.encoded(Observations(observations))
+
+
 @pytest.mark.parametrize('method', METHODS)
 def test_flow_loss(method):
     golden = Golden(f'a_mf_loss_{method}')
     agent = golden.lps()
-    batch = Transitions(golden['observations'], golden['x'], *[torch.zeros(0)] * 3)
+    batch = Transitions(None, golden['x'], None, None, None)
     draws = meanflow.FlowDraws(golden['e'], golden['t'], golden['r'])
-    loss, _ = agent.flow_loss(batch, draws)
+    loss, _ = agent.flow_loss(encoded(agent, golden['observations']), batch, draws)
     assert_close(loss, golden['loss'])
     loss.backward()
     assert_gradients(agent, golden.parameters('grads'))
@@ -30,7 +35,7 @@ def test_flow_value_derivative_and_both_sides(method):
     agent = golden.lps()
     z, v, t, span = golden['z'], golden['v'], golden['t'], golden['t'] - golden['r']
     value, derivative = agent.decoder.value_and_tangent(
-        golden['observations'], z, t, span, meanflow.flow_tangent(method, v))
+        (golden['observations'],), z, (t, span), meanflow.flow_tangent(method, v))
     assert_close(value, golden['net_out'])
     assert_close(derivative, golden['net_jvp'])
     assert not derivative.requires_grad
@@ -46,7 +51,7 @@ def test_tangent_is_pushed_through_the_last_rows_only(method):
     first = meanflow.equal_rows(len(golden['x']), agent.config.flow_ratio)
     assert 0 < first < len(golden['x'])
     value, derivative = agent.decoder.value_and_tangent(
-        golden['observations'], golden['z'], golden['t'], golden['t'] - golden['r'],
+        (golden['observations'],), golden['z'], (golden['t'], golden['t'] - golden['r']),
         meanflow.flow_tangent(method, golden['v'][first:]))
     assert_close(value, golden['net_out'])
     assert_close(derivative, golden['net_jvp'][first:])
@@ -56,9 +61,9 @@ def test_tangent_is_pushed_through_the_last_rows_only(method):
 def test_critic_loss(aggregation):
     golden = Golden('b_critic_loss')
     agent = golden.lps(critic_aggregation=aggregation)
-    batch = Transitions(golden['observations'], golden.flat('actions'), golden['rewards'],
-                        golden['masks'], golden['next_observations'])
-    loss, metrics = agent.critic_loss(batch)
+    batch = Transitions(None, golden.flat('actions'), golden['rewards'], golden['masks'], None)
+    next_value = agent.next_value(encoded(agent, golden['next_observations']))
+    loss, metrics = agent.critic_loss(encoded(agent, golden['observations']), batch, next_value)
     assert_close(loss, golden[f'{aggregation}.loss'])
     assert_close(metrics['critic/q_mean'], golden['qs'].mean())
     loss.backward()
@@ -68,18 +73,17 @@ def test_critic_loss(aggregation):
 def test_values_of_the_next_chunk():
     golden = Golden('b_critic_loss')
     agent = golden.lps()
-    observations = golden['next_observations']
-    chunks = agent.act(observations, agent.latent_actor(observations))
+    later = encoded(agent, golden['next_observations'])
+    chunks = agent.decode(later, agent.own_latents(later))
     assert_close(chunks, golden.flat('next_actions'))
-    assert_close(agent.target_critic(observations, chunks), golden['next_qs'])
+    assert_close(agent.target_critic(later('target_critic'), chunks), golden['next_qs'])
 
 
 @pytest.mark.parametrize('alpha', [1.0, 2.5])
 def test_latent_loss(alpha):
     golden = Golden('c_latent_actor_loss')
     agent = golden.lps(alpha=alpha)
-    observations = golden['observations']
-    loss, metrics = agent.latent_loss(Transitions(observations, *[torch.zeros(0)] * 4))
+    loss, metrics = agent.latent_loss(encoded(agent, golden['observations']))
     assert_close(loss, golden[f'alpha{alpha}.loss'])
     assert_close(metrics['latent/z_norm'], golden['z_norm'])
     loss.backward()
@@ -89,10 +93,11 @@ def test_latent_loss(alpha):
 def test_chunk_of_the_latent_actor():
     golden = Golden('c_latent_actor_loss')
     agent = golden.lps()
-    latents = agent.latent_actor(golden['observations'])
+    now = encoded(agent, golden['observations'])
+    latents = agent.own_latents(now)
     assert_close(latents, golden['z_pred'])
-    assert_close(agent.act(golden['observations'], latents), golden['actions_pred'])
-    assert_close(agent.critic(golden['observations'], golden['actions_pred']), golden['qs'])
+    assert_close(agent.decode(now, latents), golden['actions_pred'])
+    assert_close(agent.scores(now, golden['actions_pred']), golden['qs'])
 
 
 @pytest.mark.parametrize('method', ['jit_mf', 'mf'])
@@ -100,10 +105,10 @@ def test_decoding(method):
     golden = Golden(f'd_sample_actions_{method}')
     agent = golden.lps()
     observations, latents = golden['observations'], golden['latent']
-    decoded = meanflow.decode(agent.decoder, method, observations, latents)
+    decoded = meanflow.decode(agent.decoder, method, (observations,), latents)
     assert_close(decoded, golden['decoded_preclip'])
-    assert_close(agent.act(observations, latents), golden.flat('actions'))
-    assert_close(agent.act(observations[:1], latents[:1]),
+    assert_close(agent.decode(encoded(agent, observations), latents), golden.flat('actions'))
+    assert_close(agent.decode(encoded(agent, observations[:1]), latents[:1]),
                  golden['actions_single_obs0'].reshape(1, -1))
 
 

@@ -1,12 +1,13 @@
 """Networks: activation, initial weights, ensembles, and what is frozen."""
 
-from lps_ros.learning.activation import gelu_
-from lps_ros.learning.activation import gelu_tangent
-from lps_ros.learning.lps import frozen
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import LPSConfig
-from lps_ros.learning.networks import Critic
-from lps_ros.learning.networks import Dense
+from lps_ros.learning.algorithms.algorithm import frozen
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
+from lps_ros.learning.networks.activation import gelu_
+from lps_ros.learning.networks.activation import gelu_tangent
+from lps_ros.learning.networks.heads import Critic
+from lps_ros.learning.networks.layers import Dense
+from lps_ros.learning.networks.observations import ObservationShape
 import pytest
 import torch
 
@@ -47,19 +48,19 @@ def test_dense_starts_xavier_uniform_without_bias():
 
 def test_members_of_the_critic_are_independent():
     torch.manual_seed(0)
-    critic = Critic(4, 6, (16, 16), members=3)
+    critic = Critic((4,), 6, (16, 16), members=3)
     observations, chunks = torch.randn(5, 4), torch.randn(5, 6)
-    before = critic(observations, chunks)
+    before = critic((observations,), chunks)
     assert before.shape == (3, 5)
     with torch.no_grad():
         critic.hidden[0].weight[1] += 1
-    after = critic(observations, chunks)
+    after = critic((observations,), chunks)
     changed = (after != before).any(dim=1)
     assert changed.tolist() == [False, True, False]
 
 
 def test_target_critic_starts_as_the_critic_and_is_not_trained():
-    agent = LPS(LPSConfig(critic_widths=(8,)), 3, 2)
+    agent = LPS(LPSConfig(critic_widths=(8,)), ObservationShape(vector=3), 2)
     for ours, target in zip(agent.critic.parameters(), agent.target_critic.parameters()):
         assert torch.equal(ours, target)
         assert not target.requires_grad

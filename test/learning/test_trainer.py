@@ -12,6 +12,7 @@ from lps_ros.data import DatasetError
 from lps_ros.data import StorageError
 from lps_ros.learning import checkpoint
 from lps_ros.learning.bundle import load_bundle
+from lps_ros.learning.errors import BundleError
 from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.errors import TrainingError
 from lps_ros.learning.trainer import Trainer
@@ -122,6 +123,22 @@ def test_existing_checkpoint_is_not_overwritten(tmp_path):
         trainer(tmp_path)
 
 
+def test_a_bundle_that_could_not_be_written_is_refused_before_training(tmp_path, monkeypatch):
+    (tmp_path / 'thesis').mkdir()
+    (tmp_path / 'file').write_text('')
+    monkeypatch.setattr(Trainer, 'run', lambda *arguments: pytest.fail('trained'))
+    for bundle, error, line in (
+            ('thesis', BundleError, 'thesis: exists and is no policy bundle'),
+            ('file', BundleError, 'file: exists and is no policy bundle'),
+            ('file/below/bundle', StorageError, r'below: cannot write \(Not a directory\)'),
+            ('/proc/bundle', StorageError, 'proc: cannot write')):
+        with pytest.raises(error, match=line) as caught:
+            Trainer(config(), 'dataset', contract(), tmp_path / 'run', bundle=tmp_path / bundle)
+        assert '\n' not in str(caught.value)
+    Trainer(config(), 'dataset', contract(), tmp_path / 'run', bundle=tmp_path / 'new' / 'bundle')
+    assert sorted(path.name for path in tmp_path.iterdir()) == ['file', 'thesis']
+
+
 def test_nothing_to_resume(tmp_path):
     with pytest.raises(TrainingError, match='found no checkpoint to resume'):
         trainer(tmp_path, resume=True)
@@ -214,11 +231,6 @@ def test_fine_tuning_with_other_networks(tmp_path):
     first = trainer(tmp_path / 'first', steps=1).run()
     with pytest.raises(TrainingError, match='its networks differ in'):
         trainer(tmp_path / 'tuned', start_from=str(first.bundle), decoder_widths=(16,)).run()
-
-
-def test_images_are_not_learnt_from(tmp_path):
-    with pytest.raises(ConfigError, match='found camera, expected keys of streams without images'):
-        trainer(tmp_path, observations=('position', 'camera'))
 
 
 def test_unusable_device(tmp_path):

@@ -8,25 +8,27 @@ import pytest
 def test_defaults():
     config = TrainerConfig()
     assert config == TrainerConfig.from_mapping({})
-    assert (config.lps.decoder_widths, config.lps.critic_widths) == ((256,) * 4, (256,) * 3)
-    assert (config.lps.horizon, config.batch_size, config.use_failures) == (5, 256, False)
+    assert config.learner.decoder_widths == (256,) * 4
+    assert config.learner.critic_widths == (256,) * 3
+    assert (config.learner.horizon, config.batch_size) == (5, 256)
+    assert not config.use_failures
 
 
 def test_published_preset_and_what_overrides_it():
     config = TrainerConfig.from_mapping({'preset': 'published', 'steps': 7})
-    assert config.lps.decoder_widths == (512,) * 4
-    assert (config.lps.lr, config.lr_schedule, config.steps) == (3e-4, 'constant', 7)
+    assert config.learner.decoder_widths == (512,) * 4
+    assert (config.learner.lr, config.lr_schedule, config.steps) == (3e-4, 'constant', 7)
 
 
 def test_yaml_and_overrides(tmp_path):
     path = tmp_path / 'settings.yaml'
     path.write_text('lr: 1e-4\nsteps: 100\ndecoder_widths: [8, 16]\nobservations: [tool]\n')
     config = TrainerConfig.from_yaml(path, steps='200', use_failures='true', critic_widths='4,4')
-    assert config.lps.lr == 1e-4
+    assert config.learner.lr == 1e-4
     assert config.steps == 200
     assert config.use_failures is True
-    assert config.lps.decoder_widths == (8, 16)
-    assert config.lps.critic_widths == (4, 4)
+    assert config.learner.decoder_widths == (8, 16)
+    assert config.learner.critic_widths == (4, 4)
     assert config.observations == ('tool',)
 
 
@@ -46,9 +48,14 @@ def test_flat_settings_build_the_same_config():
     ({'use_failures': 'perhaps'}, "use_failures: found 'perhaps', expected one of True, False"),
     ({'use_failures': 1}, 'use_failures: found 1, expected one of True, False'),
     ({'decoder_widths': [64, -1]}, 'decoder_widths: found -1, expected an integer from 1'),
-    ({'critic_widths': []}, 'critic_widths: found no layer'),
+    ({'critic_widths': []}, 'critic_widths: found an empty list, expected one or more'),
+    ({'latent_actor_widths': ''}, 'latent_actor_widths: found an empty list'),
     ({'critic_widths': 64}, 'critic_widths: found 64, expected a list'),
     ({'preset': 'fast'}, "preset: found 'fast', expected one of published"),
+    ({'precision': 'float16'}, "precision: found 'float16', expected one of float32, bfloat16"),
+    ({'compile': 'perhaps'}, "compile: found 'perhaps', expected one of True, False"),
+    ({'augment_padding': -1}, 'augment_padding: found -1, expected an integer from 0 to 256'),
+    ({'augment_probability': 1.5}, 'augment_probability: found 1.5, expected a number from 0'),
     ({'batchsize': 3}, "found no setting 'batchsize'; did you mean 'batch_size'")])
 def test_errors(values, line):
     with pytest.raises(ConfigError, match=line) as error:

@@ -11,10 +11,13 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PoseStamped
 from geometry_msgs.msg import TwistStamped
+from lps_ros.nodes.camera_messages import image
+from lps_ros.nodes.camera_messages import stamped_header
 from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR_SOURCE
 from lps_ros.nodes.remote import Remote
 from lps_ros.nodes.ros_messages import stamp_ns
+import numpy as np
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -25,6 +28,7 @@ from std_msgs.msg import String
 
 ROOT = Path(__file__).parents[2]
 PERIOD_NS = 50_000_000
+CAMERA = 'camera/front/image_raw'
 JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint', 'wrist_1_joint',
           'wrist_2_joint', 'wrist_3_joint', 'gripper_opening')
 _PATIENCE_S = 90.0  # a loaded machine takes half a minute to import torch
@@ -74,8 +78,10 @@ class PolicyProcess:
 class Robot:
     """Publishes observations and the clock; keeps every command and report it receives."""
 
-    def __init__(self, process, domain_id, *, namespace='', twist='servo_node/delta_twist_cmds'):
+    def __init__(self, process, domain_id, *, namespace='', twist='servo_node/delta_twist_cmds',
+                 camera=False):
         self.process = process
+        self._camera = camera
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         node = self.node = Node('test_robot', context=self._context, namespace=namespace)
@@ -87,7 +93,7 @@ class Robot:
         self._clock = node.create_publisher(Clock, '/clock', 100)
         self._publishers = {
             topic: node.create_publisher(type(message), topic, SENSOR_SOURCE)
-            for topic, message in observed(0).items()}
+            for topic, message in observed(0, camera=camera).items()}
         self._last_tick = 100
         self._unpaired = 0
         self.forget()
@@ -146,7 +152,7 @@ class Robot:
 
     def observe(self, time_ns, *, without=(), **changes):
         """Publish one message of every stream, but not on the topics in `without`."""
-        for topic, message in observed(time_ns, **changes).items():
+        for topic, message in observed(time_ns, camera=self._camera, **changes).items():
             if topic not in without:
                 self._publishers[topic].publish(message)
 
@@ -200,11 +206,13 @@ class Robot:
         self._unpaired -= 1
 
 
-def observed(time_ns, *, position=0.0, rename=None, stamp_offset_ns=0):
+def observed(time_ns, *, position=0.0, rename=None, stamp_offset_ns=0, camera=False, frozen_ns=0):
     """
     Return by topic what the robot observes at a time: another arm pose at every tick.
 
-    position: added to the joints; rename: joints by other names; stamp_offset_ns: added to stamps.
+    position: added to the joints; rename: joints by other names; stamp_offset_ns: added to stamps;
+    camera: with a picture, another one at every tick; frozen_ns: the time that it is of, since
+    when the camera has repeated it.
     """
     stamp = rclpy.time.Time(nanoseconds=time_ns + stamp_offset_ns).to_msg()
     phase = 0.01 * (time_ns // PERIOD_NS % 300)
@@ -218,7 +226,16 @@ def observed(time_ns, *, position=0.0, rename=None, stamp_offset_ns=0):
         pose = messages[topic] = PoseStamped()
         pose.header.stamp, pose.header.frame_id = stamp, 'base_link'
         pose.pose.position.x, pose.pose.position.z = x, 0.2
+    if camera:
+        messages[CAMERA] = _picture(frozen_ns or time_ns)
     return messages
+
+
+def _picture(time_ns):
+    """Return a frame larger than the policy sees it."""
+    shade = np.linspace(0, 200, 96 * 80).reshape(80, 96, 1) + 7 * (time_ns // PERIOD_NS) % 50
+    header = stamped_header(time_ns, 'camera')
+    return image(np.repeat(shade, 3, axis=2).astype(np.uint8), header)
 
 
 def stopped(twist):

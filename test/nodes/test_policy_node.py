@@ -11,10 +11,11 @@ from lps_ros.contract import extract
 from lps_ros.contract import load_contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.bundle import save_bundle
-from lps_ros.learning.lps import LPS
-from lps_ros.learning.lps import LPSConfig
+from lps_ros.learning.shapes import observation_shape
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
@@ -46,7 +47,7 @@ def bundle(tmp_path_factory):
     return save_bundle(
         tmp_path_factory.mktemp('bundle') / 'random', contract=contract,
         metadata={'steering': {'candidates': 3}},
-        agent=LPS(config, size, ActionCodec(contract).size),
+        agent=LPS(config, observation_shape(contract), ActionCodec(contract).size),
         normaliser=Normaliser(mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)))
 
 
@@ -360,7 +361,8 @@ def test_sigterm_sends_the_stop_before_the_process_ends(faulty, faulty_process):
     assert 'Traceback' not in faulty_process.log()
 
 
-def test_in_real_time_renamed_until_sigint(tmp_path, ros_domain):
+@pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGHUP])
+def test_in_real_time_renamed_until_a_signal(tmp_path, ros_domain, ending):
     process = PolicyProcess(
         _FAULTY, tmp_path / 'log', ros_domain, '-r', '__ns:=/left', '-r',
         'servo_node/delta_twist_cmds:=twist', bundle='good', autostart=True)
@@ -376,7 +378,7 @@ def test_in_real_time_renamed_until_sigint(tmp_path, ros_domain):
         robot.forget()
         robot.stream_until(lambda: sum(not stopped(twist) for twist in robot.twists) >= 3)
         robot.forget()
-        process.signal(signal.SIGINT)
+        process.signal(ending)
         assert process.wait() == 0
         robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
         assert 'Traceback' not in process.log()

@@ -25,7 +25,10 @@ import numpy as np
 import pytest
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
+from rclpy.qos import qos_profile_sensor_data
+from rclpy.qos import ReliabilityPolicy
 from rosbags.rosbag2 import Reader
+from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
 from std_msgs.msg import Float64MultiArray
 from std_msgs.msg import String
@@ -226,6 +229,32 @@ def test_a_topic_without_messages_is_named_at_the_start(lab: Lab) -> None:
     lab.silent.clear()
     lab.more(10)
     assert 'WARNING' not in lab.call('start')
+
+
+def test_a_best_effort_camera_that_appears_while_recording_is_recorded(lab: Lab) -> None:
+    lab.start(leave_out='')
+    lab.call('start')
+    camera = lab.node.create_publisher(Image, 'camera/front/image_raw', qos_profile_sensor_data)
+    frame = Image(height=64, width=64, encoding='rgb8', step=192, data=bytes(64 * 64 * 3))
+    # The recorder asks for reliable delivery until it has seen that this camera offers none.
+    lab.until(lambda: any(
+        info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+        for info in lab.node.get_subscriptions_info_by_topic('camera/front/image_raw')))
+    for _ in range(10):
+        frame.header.stamp = lab.node.get_clock().now().to_msg()
+        camera.publish(frame)
+        lab.more(5)
+    lab.call('save_success')
+    success, = lab.files('success')
+    with h5py.File(success) as file:
+        assert len(file['stream/front/received_ns']) >= 5
+
+
+def test_without_a_clock_nothing_is_recorded(lab: Lab) -> None:
+    lab.start(use_sim_time=True)
+    with pytest.raises(StartError, match='found no reading of /clock'):
+        lab.call('start')
+    assert not lab.files('.partial')
 
 
 def test_services_out_of_turn_are_refused(lab: Lab) -> None:

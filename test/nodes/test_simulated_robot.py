@@ -1,7 +1,9 @@
 """The simulated robot node in its own process, on real rclpy, driven by the test's pilot."""
 
 import os
+from pathlib import Path
 import signal
+import time
 
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.sim.robot import FULL_TWIST
@@ -14,6 +16,7 @@ from robot_pilot import reading
 from robot_pilot import robot_without_ros
 from robot_pilot import tool_path
 
+CONTRACT = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
 STOPPED_M_S = 0.005
 
 
@@ -100,6 +103,24 @@ def drift_m(pilot, since_ns):
     return np.linalg.norm(places - places[0], axis=1).max()
 
 
+def seconds_of_a_late_tick(pilot):
+    """Return how long a tick goes on after a command that came when the clock was repeated."""
+    readings = len(pilot.clock)
+    pilot.until(lambda: len(pilot.clock) > readings + 3)
+    commanded_s = time.monotonic()
+    drive(pilot, 1)
+    return time.monotonic() - commanded_s
+
+
+def freeze(process):
+    """Stop a process and wait until all of its threads stand still."""
+    os.kill(process, signal.SIGSTOP)
+    tasks = Path(f'/proc/{process}/task')
+    while not all(path.read_text().rpartition(')')[2].split()[0] == 'T'
+                  for path in tasks.glob('*/stat')):
+        time.sleep(0.01)
+
+
 def test_lock_step_gives_what_the_robot_gives_without_ros(lock_step):
     pilot, _ = lock_step
     expected = expected_readings(25, task=2, seed=5)
@@ -129,6 +150,33 @@ def test_a_late_joiner_hears_the_tick_that_is_waited_for(lock_step, ros_module_d
     with Pilot(ros_module_domain) as late:
         late.connect()
         assert late.at_tick(pilot.tick) == late.tick
+
+
+def test_a_tick_lasts_until_the_recorder_has_it(lock_step, tmp_path):
+    pilot, nodes = lock_step
+    pilot.reset(task=1, seed=0)
+    nodes.start('recorder', {'contract': str(CONTRACT), 'dataset': str(tmp_path),
+                             'leave_out': 'front', 'use_sim_time': True})
+    try:
+        pilot.until(lambda: pilot.node.count_subscribers('cube_pose') > 1)
+        drive(pilot, 3)
+        # Repeated readings are acknowledged at once too, not with the next heartbeat, after 3 s.
+        assert min(seconds_of_a_late_tick(pilot) for _ in range(3)) < 1.5
+        freeze(nodes.pid('recorder'))
+        tick = pilot.tick
+        # This one may have arrived before the recorder stood still, the next one cannot.
+        for _ in range(2):
+            pilot.send_twist(np.zeros(4))
+            pilot.send_opening(OPEN_M)
+            deadline_s = time.monotonic() + 0.5
+            while time.monotonic() < deadline_s:
+                pilot.spin_once()
+        assert pilot.tick <= tick + 1
+        os.kill(nodes.pid('recorder'), signal.SIGCONT)
+        pilot.at_tick(tick + 2 if pilot.tick > tick else tick + 1)
+    finally:
+        os.kill(nodes.pid('recorder'), signal.SIGCONT)
+        nodes.stop('recorder')
 
 
 def test_the_camera_shows_every_tick(lock_step):

@@ -1,10 +1,10 @@
-"""Networks for vector observations: MLP, one-step decoder, latent actor and ensemble critic."""
+"""Layers that the networks share: dense, ensembles of it, normalisation, MLP, the sphere."""
 from collections.abc import Sequence
 from itertools import pairwise
 from math import sqrt
 
-from lps_ros.learning.activation import gelu_
-from lps_ros.learning.activation import gelu_tangent
+from lps_ros.learning.networks.activation import gelu_
+from lps_ros.learning.networks.activation import gelu_tangent
 import torch
 from torch import nn
 from torch import Tensor
@@ -14,6 +14,7 @@ NORM_EPS = 1e-6
 
 def project_to_sphere(points: Tensor) -> Tensor:
     """Return points / sqrt(sum of squares + 1e-6) * sqrt(D) for points (..., D)."""
+    points = points.to(torch.promote_types(points.dtype, torch.float32))
     square = points.square().sum(dim=-1, keepdim=True)
     return points * (torch.rsqrt(square + 1e-6) * sqrt(points.shape[-1]))
 
@@ -47,7 +48,7 @@ class LayerNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise (members, B, width) over the last axis."""
-        x = nn.functional.layer_norm(x, x.shape[-1:], eps=NORM_EPS)
+        x = nn.functional.layer_norm(x.float(), x.shape[-1:], eps=NORM_EPS)
         return torch.addcmul(self.bias.unsqueeze(1), x, self.scale.unsqueeze(1))
 
 
@@ -79,64 +80,3 @@ class MLP(nn.Module):
             dx = gelu_tangent(x[first:].detach(), dx @ dense.weight.detach())
             x = gelu_(x)
         return self.output(x), dx @ self.output.weight.detach()
-
-
-class Decoder(nn.Module):
-    """One-step flow f(s, z, t, t - r): observation, latent and times to D values."""
-
-    def __init__(self, observation_size: int, chunk_size: int, widths: Sequence[int]) -> None:
-        """Build the network; chunk_size is D = H * A."""
-        super().__init__()
-        self.mlp = MLP(observation_size + chunk_size + 2, widths, chunk_size)
-
-    def forward(self, observations: Tensor, z: Tensor, t: Tensor, span: Tensor) -> Tensor:
-        """Map (B, S), (B, D), (B, 1), (B, 1) to (B, D); span is t - r."""
-        return self.mlp(torch.cat((observations, z, t, span), dim=-1))
-
-    def value_and_tangent(
-        self, observations: Tensor, z: Tensor, t: Tensor, span: Tensor, tangent: Tensor,
-    ) -> tuple[Tensor, Tensor]:
-        """
-        Return the value (B, D) and, for the last n rows, its directional derivative (n, D).
-
-        `tangent` (n, D + 2) is the direction in (z, t, span); the derivative carries no graph.
-        """
-        still = tangent.new_zeros(len(tangent), observations.shape[-1])
-        return self.mlp.value_and_tangent(
-            torch.cat((observations, z, t, span), dim=-1),
-            torch.cat((still, tangent), dim=-1), len(z) - len(tangent))
-
-
-class LatentActor(nn.Module):
-    """Deterministic policy over latents, the points on the sphere of radius sqrt(D)."""
-
-    def __init__(self, observation_size: int, chunk_size: int, widths: Sequence[int]) -> None:
-        """Build the network; chunk_size is D = H * A."""
-        super().__init__()
-        self.mlp = MLP(observation_size, widths, chunk_size)
-
-    def forward(self, observations: Tensor) -> Tensor:
-        """Map (B, S) to latents (B, D)."""
-        return project_to_sphere(self.mlp(observations))
-
-
-class Critic(nn.Module):
-    """Ensemble of Q(s, chunk): Dense, GELU, LayerNorm in this order; members share the input."""
-
-    def __init__(
-        self, observation_size: int, chunk_size: int, widths: Sequence[int], members: int,
-    ) -> None:
-        """Build `members` independent networks, stacked."""
-        super().__init__()
-        sizes = (observation_size + chunk_size, *widths)
-        self.hidden = nn.ModuleList(Dense(a, b, members) for a, b in pairwise(sizes))
-        self.norms = nn.ModuleList(LayerNorm(width, members) for width in widths)
-        self.output = Dense(widths[-1], 1, members)
-        self.members = members
-
-    def forward(self, observations: Tensor, chunks: Tensor) -> Tensor:
-        """Map (B, S) and (B, D) to values (members, B)."""
-        x = torch.cat((observations, chunks), dim=-1).expand(self.members, -1, -1)
-        for dense, norm in zip(self.hidden, self.norms, strict=True):
-            x = norm(gelu_(dense(x)))
-        return self.output(x).squeeze(-1)

@@ -1,0 +1,108 @@
+"""What the benchmarks' commands share: training settings, lists, progress and JSON."""
+
+import argparse
+from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
+import json
+from pathlib import Path
+import shlex
+import sys
+from typing import Any
+from typing import TYPE_CHECKING
+
+from lps_ros.cli.output_file import output_file
+from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from lps_ros.learning.trainer_config import TrainerConfig
+
+# Progress shows up for work that takes longer than this.
+_PROGRESS_DELAY_S = 2.0
+
+
+def add_command(
+        actions: argparse._SubParsersAction, name: str, what: str, description: str,
+        examples: str, run: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+    """Add a command with its help, examples and --json."""
+    parser = actions.add_parser(
+        name, help=what, description=description, epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--json', type=output_file, metavar='FILE',
+                        help='write the figures to this file')
+    parser.set_defaults(func=run)
+    return parser
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose a training configuration."""
+    parser.add_argument('--preset', default='published',
+                        help="settings to start from: published (default), published_robot, or "
+                             "none for lps train's own")
+    parser.add_argument('--set', nargs='+', default=[], metavar='NAME=VALUE',
+                        help='settings that win over the preset, as in lps train')
+    parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1'")
+
+
+def trainer_config(arguments: argparse.Namespace, **given: Any) -> 'TrainerConfig':
+    """Return the configuration of the options; `given` wins where it is not None."""
+    from lps_ros.learning.trainer_config import TrainerConfig
+    settings: dict[str, Any] = {} if arguments.preset == 'none' else {'preset': arguments.preset}
+    for text in arguments.set:
+        name, equals, value = text.partition('=')
+        if not equals:
+            raise ValueError(f"--set: found '{text}', expected NAME=VALUE such as batch_size=64")
+        settings[name] = value
+    given = {'device': arguments.device, **given}
+    return TrainerConfig.from_mapping(
+        settings | {name: value for name, value in given.items() if value is not None},
+        'lps bench')
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Split a list at its commas, as argparse's `type`."""
+    parts = tuple(part.strip() for part in text.split(','))
+    if not all(parts):
+        raise argparse.ArgumentTypeError(f"'{text}' has an empty entry; separate by commas")
+    return parts
+
+
+def numbers(least: int) -> Callable[[str], tuple[int, ...]]:
+    """Return a type of argparse: whole numbers of at least `least`, separated by commas."""
+    return lambda text: tuple(map(number(least), words(text)))
+
+
+def number(least: int) -> Callable[[str], int]:
+    """Return a type of argparse: one whole number of at least `least`."""
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = least - 1
+        if value < least:
+            raise argparse.ArgumentTypeError(
+                f"'{text}' is not a whole number of {least} or more")
+        return value
+    return read
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function of done and total that shows a bar on a terminal, for longer work."""
+    with tqdm(desc=what, delay=_PROGRESS_DELAY_S, disable=None, leave=False) as bar:
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+        yield show
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write figures, with the command that gave them, where a file was asked for."""
+    if path is not None:
+        path.write_text(json.dumps({'command': command_line(), **content}, indent=2) + '\n',
+                        encoding='utf-8')
+
+
+def command_line() -> str:
+    """Return the command that is running."""
+    return shlex.join(['lps', *sys.argv[1:]])

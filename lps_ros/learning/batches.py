@@ -1,0 +1,60 @@
+"""Batches for training: drawn, normalised, augmented, on the device."""
+
+from lps_ros.data.chunks import ChunkSampler
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.algorithm import Transitions
+from lps_ros.learning.augmentation import RandomCrop
+from lps_ros.learning.networks.observations import Observations
+from lps_ros.learning.trainer_config import TrainerConfig
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Batches:
+    """Draws the batches of a run; all that is random comes from the sampler and a generator."""
+
+    def __init__(
+            self, sampler: ChunkSampler, normaliser: Normaliser, config: TrainerConfig) -> None:
+        """Take the settings of the run: size, device and augmentation."""
+        self.sampler = sampler
+        self._size = config.batch_size
+        self._noise = config.observation_noise
+        self._crop = RandomCrop(
+            padding=config.augment_padding, probability=config.augment_probability)
+        self._device = torch.device(config.device)
+        self._mean = torch.from_numpy(normaliser.mean)
+        self._std = torch.from_numpy(normaliser.std)
+
+    def draw(self, generator: torch.Generator) -> Transitions:
+        """Return the next batch, on the device; `generator` is one on the CPU."""
+        batch = self.sampler.sample(self._size)
+        vectors = [self._normalised(each, generator)
+                   for each in (batch.observations, batch.next_observations)]
+        frames = [self._moved(torch.from_numpy(each))
+                  for each in (*batch.images, *batch.next_images)]
+        offsets = self._crop.draw(frames, generator)
+        if offsets:
+            frames = [self._crop.apply(*each) for each in zip(frames, offsets, strict=True)]
+        cameras = len(batch.images)
+        now, later = (
+            Observations(self._moved(vector), tuple(images)) for vector, images in zip(
+                vectors, (frames[:cameras], frames[cameras:]), strict=True))
+        return Transitions(
+            observations=now, next_observations=later,
+            **{name: self._moved(torch.from_numpy(getattr(batch, name)))
+               for name in ('actions', 'rewards', 'masks')})
+
+    def _normalised(self, observations: np.ndarray, generator: torch.Generator) -> Tensor:
+        """Normalise observations (B, S) and add the noise of the augmentation."""
+        normalised = (torch.from_numpy(observations) - self._mean) / self._std
+        if self._noise:
+            noise = torch.randn(normalised.shape, generator=generator)
+            normalised.add_(noise, alpha=self._noise)
+        return normalised
+
+    def _moved(self, values: Tensor) -> Tensor:
+        """Return values on the device; a GPU fetches them while the CPU goes on."""
+        if self._device.type != 'cuda':
+            return values.to(self._device)
+        return values.pin_memory().to(self._device, non_blocking=True)

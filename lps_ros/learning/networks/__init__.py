@@ -1,0 +1,1 @@
+"""Neural networks: layers, decoders, image encoders, critics and latent actors."""

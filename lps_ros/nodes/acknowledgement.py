@@ -1,0 +1,22 @@
+"""Whether what was published has arrived."""
+
+from collections.abc import Iterable
+import time
+
+from rclpy.duration import Duration
+from rclpy.publisher import Publisher
+
+# Acknowledgements come within 15 ms; the executor may be kept for that long.
+ACKNOWLEDGE_S = 0.02
+
+
+def acknowledged(publishers: Iterable[Publisher], wait_s: float = ACKNOWLEDGE_S) -> bool:
+    """
+    Tell whether every reliable subscriber has all messages of these publishers.
+
+    Waits for that, together at most so long. A publisher may overwrite what is not acknowledged,
+    and then nobody can send it again when it was lost on the way.
+    """
+    deadline_s = time.monotonic() + wait_s
+    return all(publisher.wait_for_all_acked(
+        Duration(seconds=max(0.0, deadline_s - time.monotonic()))) for publisher in publishers)
