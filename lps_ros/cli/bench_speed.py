@@ -131,20 +131,21 @@ def _run_infer(arguments: argparse.Namespace) -> int:
     policies = []
     if arguments.bundle is not None:
         device = arguments.device or 'cpu'
-        policies.append((load_bundle(arguments.bundle, device).policy, device))
+        policies.append((load_bundle(arguments.bundle, device).policy, device, 1))
     else:
         shape = _shape(arguments)
         for algorithm in _algorithms(arguments):
             config = trainer_config(arguments, algorithm=algorithm)
-            policies.append((random_policy(config, shape, arguments.action_size), config.device))
+            policies.append((random_policy(config, shape, arguments.action_size), config.device,
+                             config.threads))
     results = []
-    for policy, device in policies:
+    for policy, device, own_threads in policies:
         counts = arguments.candidates or ((1, 4, 32) if policy.agent.has_critic else (1,))
         for count, threads in product(counts, arguments.threads):
             with progress(f'{policy.agent.name} {count}') as tell:
                 results.append(planning_time(
                     policy, mode=arguments.mode, candidates=count, device=device,
-                    threads=threads or 1, rounds=arguments.rounds,
+                    threads=threads or own_threads, rounds=arguments.rounds,
                     limit_s=arguments.seconds, tell=tell))
     print(format_table(
         ('algorithm', 'candidates', 'threads', 'median ms', 'p99 ms', '10 % ms', 'bare 10 % ms',

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 from datetime import timezone
+from itertools import count
 import json
 import os
 from pathlib import Path
@@ -12,6 +13,7 @@ from lps_ros import __version__
 from lps_ros.contract import Action
 from lps_ros.contract import row_columns
 from lps_ros.data.episode_content import EpisodeContent
+from lps_ros.data.episode_mark import OUTCOMES
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.files import place
@@ -30,8 +32,9 @@ def store_episode(content: EpisodeContent, dataset: Path) -> Path:
     """
     Write an episode into `<dataset>/{success,failure}/` and return its path.
 
-    The file is written beside, fsynced and moved into place. Where the dataset already has it,
-    byte for byte, that file's path is returned. Raises StorageError.
+    The file is written beside, fsynced and moved into place. Its name, the start in UTC and a
+    number, is free in both folders, so that names sort as the episodes were saved. Where the
+    dataset already has it, byte for byte, that file's path is returned. Raises StorageError.
     """
     data = encode_episode(content)
     stem = f'episode_{_utc(content)}'
@@ -45,7 +48,10 @@ def store_episode(content: EpisodeContent, dataset: Path) -> Path:
         make_folder(temporary.parent)
         temporary.unlink(missing_ok=True)
         write_new(temporary, data)
-        return place(temporary, folder, lambda number: f'{stem}_{number}.hdf5')
+        taken = {path.name for outcome in OUTCOMES
+                 for path in (dataset / outcome).glob(f'{stem}_*.hdf5')}
+        free = (name for number in count() if (name := f'{stem}_{number}.hdf5') not in taken)
+        return place(temporary, folder, lambda _: next(free))
 
 
 def encode_episode(content: EpisodeContent) -> bytes:

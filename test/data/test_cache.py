@@ -93,13 +93,13 @@ def test_the_columns_are_what_encoder_and_codec_make_of_the_episodes(dataset):
 
 def test_only_new_episodes_are_encoded(dataset, encoded):
     first = TrainingCache.build(dataset, vectors())
-    assert encoded == ['failure/0', 'success/0', 'success/1']
+    assert encoded == ['failure/1', 'success/0', 'success/2']
     encoded.clear()
     assert content(TrainingCache.build(dataset, vectors())) == content(first)
     assert encoded == []
     record(dataset, marked(15, 'failure'))
     grown = TrainingCache.build(dataset, vectors())
-    assert encoded == ['failure/1']
+    assert encoded == ['failure/3']
     assert grown.episode_offsets.tolist() == [0, 10, 25, 45, 75]
     # The first one is still mapped and whole.
     assert first.observations[59, 0] == 29.0
@@ -114,7 +114,7 @@ def test_changed_and_deleted_episodes_are_followed(dataset, encoded):
     changed = dataset / 'success' / 'episode_20260304T050607Z_0.hdf5'
     other = record(dataset, marked(25))
     os.replace(other, changed)
-    (dataset / 'failure' / 'episode_20260304T050607Z_0.hdf5').unlink()
+    (dataset / 'failure' / 'episode_20260304T050607Z_1.hdf5').unlink()
     cache = TrainingCache.build(dataset, vectors())
     assert encoded == ['success/0']
     assert cache.episode_offsets.tolist() == [0, 25, 55]
@@ -157,7 +157,7 @@ def test_a_killed_build_leaves_the_previous_cache(dataset, encoded, robot):
     held.rename(added)
     assert TrainingCache.build(dataset, robot()).episode_offsets.tolist() == [
         0, 10, 30, 60, 75]
-    assert encoded == ['success/2']
+    assert encoded == ['success/3']
     assert len(list((dataset / '.cache').glob('*/columns_*'))) == 1
 
 
@@ -191,7 +191,7 @@ def test_an_episode_of_another_contract_is_refused_with_the_difference(dataset):
     with pytest.raises(DatasetError) as caught:
         TrainingCache.build(dataset, other)
     line = str(caught.value)
-    assert line.startswith(f'{dataset}/failure/episode_20260304T050607Z_0.hdf5: was recorded with')
+    assert line.startswith(f'{dataset}/failure/episode_20260304T050607Z_1.hdf5: was recorded with')
     assert '1.5' in line
     assert '\n' not in line
 

@@ -82,7 +82,7 @@ def test_one_bag_may_hold_many_episodes(tmp_path):
     bag = write_rosbag2(tmp_path / 'bag', messages, StoragePlugin.MCAP)
     files = convert_bag(bag, None, tmp_path / 'dataset')
     assert [path.parent.name for path in files] == ['success', 'failure', 'success']
-    assert [path.name[-7:] for path in files] == ['_0.hdf5', '_0.hdf5', '_1.hdf5']
+    assert [path.name[-7:] for path in files] == ['_0.hdf5', '_1.hdf5', '_2.hdf5']
     lengths = []
     for path in files:
         with Episode.open(path) as episode:

@@ -48,6 +48,15 @@ def test_two_episodes_of_one_second_have_different_names(tmp_path):
     assert [first.name[-7:], second.name[-7:]] == ['_0.hdf5', '_1.hdf5']
 
 
+def test_names_sort_as_recorded_whatever_the_outcomes_of_one_second(tmp_path):
+    paths = [record(tmp_path, marked(10, outcome, first_ns=k))
+             for k, outcome in enumerate(('success', 'failure', 'failure', 'success'))]
+    names = [path.name for path in paths]
+    assert names == sorted(set(names))
+    # Saved again, it keeps its name.
+    assert record(tmp_path, marked(10, 'failure', first_ns=1)) == paths[1]
+
+
 def test_a_kept_bag_is_a_rosbag2_and_gives_the_same_episode(tmp_path):
     path = record(tmp_path, marked(10), keep_bag=True)
     bag, = (tmp_path / 'bags').iterdir()
