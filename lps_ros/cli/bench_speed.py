@@ -125,19 +125,22 @@ def _run_train(arguments: argparse.Namespace) -> int:
 
 
 def _run_infer(arguments: argparse.Namespace) -> int:
+    from lps_ros.learning.benchmark import machine
     from lps_ros.learning.benchmark_planning import planning_time
     from lps_ros.learning.benchmark_planning import random_policy
     from lps_ros.learning.bundle import load_bundle
     policies = []
     if arguments.bundle is not None:
         device = arguments.device or 'cpu'
-        policies.append((load_bundle(arguments.bundle, device).policy, device, 1))
+        with machine(device, 0):
+            policies.append((load_bundle(arguments.bundle, device).policy, device, 1))
     else:
         shape = _shape(arguments)
         for algorithm in _algorithms(arguments):
             config = trainer_config(arguments, algorithm=algorithm)
-            policies.append((random_policy(config, shape, arguments.action_size), config.device,
-                             config.threads))
+            with machine(config.device, 0):
+                policy = random_policy(config, shape, arguments.action_size)
+            policies.append((policy, config.device, config.threads))
     results = []
     for policy, device, own_threads in policies:
         counts = arguments.candidates or ((1, 4, 32) if policy.agent.has_critic else (1,))

@@ -38,7 +38,7 @@ class RandomCrop:
         count, height, width, channels = frames.shape
         rows, columns = (
             (torch.arange(size, device=frames.device) + offset - self.padding).clamp(0, size - 1)
-            for size, offset in zip((height, width), offsets.to(frames.device).split(1, dim=1)))
+            for size, offset in zip((height, width), offsets.split(1, dim=1), strict=True))
         first = height * torch.arange(count, device=frames.device)[:, None]
         places = ((first + rows) * width)[:, :, None] + columns[:, None, :]
         # One gather of whole pixels, which is fast on a CPU as well as on a GPU.

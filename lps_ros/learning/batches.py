@@ -35,7 +35,8 @@ class Batches:
                   for each in (*batch.images, *batch.next_images)]
         offsets = self._crop.draw(frames, generator)
         if offsets:
-            frames = [self._crop.apply(*each) for each in zip(frames, offsets, strict=True)]
+            frames = [self._crop.apply(each, self._moved(by))
+                      for each, by in zip(frames, offsets, strict=True)]
         cameras = len(batch.images)
         now, later = (
             Observations(self._moved(vector), tuple(images)) for vector, images in zip(
@@ -54,7 +55,11 @@ class Batches:
         return normalised
 
     def _moved(self, values: Tensor) -> Tensor:
-        """Return values on the device; a GPU fetches them while the CPU goes on."""
-        if self._device.type != 'cuda':
-            return values.to(self._device)
-        return values.pin_memory().to(self._device, non_blocking=True)
+        return moved(values, self._device)
+
+
+def moved(values: Tensor, device: torch.device) -> Tensor:
+    """Return values of the CPU on a device; a GPU fetches them while the CPU goes on."""
+    if device.type != 'cuda':
+        return values.to(device)
+    return values.pin_memory().to(device, non_blocking=True)

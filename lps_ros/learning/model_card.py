@@ -45,10 +45,15 @@ def _summary(content: Mapping[str, Any]) -> str:
         f'chunks of {config["horizon"]} actions. '
         f'{_steering(content.get("steering"), "latent_actor_widths" in config)}\n\n'
         f'- observations: {", ".join(content["observations"]["keys"])} '
-        f'({len(content["observations"]["names"])} numbers)\n'
+        f'({len(content["observations"]["names"])} numbers){_cameras(content)}\n'
         f'- actions: {", ".join(content["actions"]["names"])}\n'
         f'- data contract `{contract["data_hash"]}`, deployment `{contract["deployment_hash"]}`\n'
         f'- weights: {widths}\n')
+
+
+def _cameras(content: Mapping[str, Any]) -> str:
+    images = content['observations'].get('images', [])
+    return f'; cameras: {", ".join(images)}' if images else ''
 
 
 def _steering(steering: Mapping[str, Any] | None, latent_actor: bool) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 from lps_ros.learning import checkpoint
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.batches import Batches
+from lps_ros.learning.batches import moved
 from lps_ros.learning.errors import TrainingError
 from lps_ros.learning.meter import Meter
 from lps_ros.learning.meter import not_finite
@@ -76,7 +77,8 @@ class TrainingLoop:
         self.agent.optimiser.param_groups[0]['lr'] = self._lr()
         batch = self._batches.draw(self._generator)
         draws = self.agent.draw(config.batch_size, self._generator)
-        draws = type(draws)(*(each.to(config.device) for each in draws))
+        device = torch.device(config.device)
+        draws = type(draws)(*(moved(each, device) for each in draws))
         return self.agent.update(batch, draws, self._losses)
 
     def _lr(self) -> float:

@@ -241,6 +241,8 @@ def test_observations_can_be_normalised_and_plans_shorter(data, tmp_path, capsys
     (('train', '--set', 'batch_size'), 'expected NAME=VALUE'),
     (('train', '--preset', 'mine'), "preset: found 'mine', expected one of published"),
     (('train', '--device', 'cuda:9'), "device: found 'cuda:9', which cannot be used here"),
+    (('infer', '--device', 'cuda:9'), "device: found 'cuda:9', which cannot be used here"),
+    (('infer', '--bundle', BUNDLE, '--device', 'tpu'), "device: found 'tpu'"),
     (('train', '--precision', 'float8'), "precision: found 'float8', expected one of float32"),
     (('train', '--observation-size', 0), 'there is no camera'),
     (('infer', '--bundle', 'nowhere'), 'nowhere/policy.json: cannot read'),

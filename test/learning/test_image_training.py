@@ -1,5 +1,6 @@
 """Learning from camera frames: what is learnt, resume to the bit, precision, bundles."""
 
+from contextlib import nullcontext
 from dataclasses import replace
 import json
 
@@ -10,11 +11,19 @@ from learning_samples import config
 from learning_samples import contract
 from learning_samples import use_cache
 from lps_ros.contract import ContractError
+from lps_ros.data.chunks import ChunkSampler
+from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning import checkpoint
+from lps_ros.learning.algorithms import ALGORITHMS
+from lps_ros.learning.batches import Batches
+from lps_ros.learning.batches import moved
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.errors import TrainingError
+from lps_ros.learning.networks.observations import ObservationShape
+from lps_ros.learning.precision import losses
 from lps_ros.learning.trainer import Trainer
+from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
 import pytest
 from safetensors.torch import load_file
@@ -156,7 +165,9 @@ def test_frames_that_the_policy_was_not_made_for_are_refused(learnt, images):
 def test_a_policy_may_see_pictures_alone(tmp_path, recordings, monkeypatch):
     use_cache(monkeypatch, replace(
         recordings, observations=recordings.observations[:, :0], names=()))
-    bundle = load_bundle(trainer(tmp_path, observations=('camera',)).run().bundle)
+    path = trainer(tmp_path, observations=('camera',)).run().bundle
+    assert 'cameras: camera' in (path / 'README.md').read_text()
+    bundle = load_bundle(path)
     plan = bundle.policy.plan(
         np.zeros(0, np.float32), [recordings.images['camera'][0]], mode='prior',
         rng=torch.Generator())
@@ -188,3 +199,26 @@ def test_cameras_are_left_out_unless_they_are_named(tmp_path):
         trainer(tmp_path, observations=('position', 'wrist'))
     with pytest.raises(ConfigError, match='has only images; name those to learn from'):
         Trainer(config(), 'dataset', contract().subset(['camera']), tmp_path)
+
+
+@pytest.mark.parametrize('decoder', ['mlp', 'dit_nano'])
+@pytest.mark.parametrize('name', ALGORITHMS)
+def test_an_update_leaves_nothing_on_the_cpu(recordings, monkeypatch, name, decoder):
+    """A device without data stands for a GPU: whatever mixes devices raises an error."""
+    monkeypatch.setattr(torch, 'autocast', lambda *arguments, **options: nullcontext())
+    settings = TrainerConfig.from_mapping({
+        'algorithm': name, 'decoder': decoder, 'encoder': 'impala_debug', 'batch_size': 16,
+        'device': 'meta', 'augment_probability': 1.0})
+    normaliser = Normaliser.fit(recordings.observations)
+    batches = Batches(ChunkSampler(
+        recordings, horizon=5, discount=0.99, task=contract().task, use_failures=False, seed=0),
+        normaliser, settings)
+    agent = ALGORITHMS[name](
+        settings.learner, ObservationShape(vector=2, images=((6, 8),)), 2).to('meta')
+    generator = torch.Generator().manual_seed(0)
+    draws = agent.draw(settings.batch_size, generator)
+    draws = type(draws)(*(moved(each, torch.device('meta')) for each in draws))
+    loss, metrics = losses(agent, settings)(batches.draw(generator), draws)
+    loss.backward()
+    agent.average_targets()
+    assert {value.device.type for value in (loss, *metrics.values())} == {'meta'}
