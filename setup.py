@@ -64,7 +64,7 @@ setup(
         'train': ['safetensors>=0.4', 'tensorboard>=2.14', 'torch>=2.6'],
         'realsense': ['libusb-package>=1.0.26; platform_system == "Linux"', 'pyrealsense2>=2.55'],
         'dev': ['colcon-ros>=0.5', 'mcap-ros2-support>=0.5', 'pytest>=8', 'pytest-timeout>=2.2',
-                'ruff>=0.6', 'setuptools<80'],
+                'pytest-xdist>=3.6', 'ruff>=0.6', 'setuptools<80'],
     },
     zip_safe=True,
     maintainer='lps_ros maintainers',

@@ -9,8 +9,10 @@ import pytest
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ.setdefault('MUJOCO_GL', 'egl')
 
-_FIRST_DOMAIN = 100
-_DOMAINS = 101  # 100 to 200, away from the ids that people choose
+# 100 to 200, away from the ids that people choose; each parallel worker has its own part of them.
+_WORKER = int(os.environ.get('PYTEST_XDIST_WORKER', 'gw0').removeprefix('gw'))
+_DOMAINS = 101 // int(os.environ.get('PYTEST_XDIST_WORKER_COUNT', '1'))
+_FIRST_DOMAIN = 100 + _WORKER * _DOMAINS
 _used = count(os.getpid() * 37)  # 37: neighbouring test processes start far apart
 
 
