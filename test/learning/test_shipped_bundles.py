@@ -1,0 +1,33 @@
+"""The bundle that is shipped and the first one that ever was: both load and act as they did."""
+
+from pathlib import Path
+
+from lps_ros.contract import differences
+from lps_ros.contract import load_contract
+from lps_ros.learning.bundle import load_bundle
+import numpy as np
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(('folder', 'first_action', 'q'), [
+    ('test/bundles/ur5e_cube_first', [0.06936, -0.07347, -0.02509, 0.21391, -0.15282], -16.4917),
+    ('models/ur5e_cube', [0.05594, 0.01934, 0.06979, -0.02883, -0.43069], -20.5724)])
+def test_plans_the_same_chunk_as_the_version_that_made_it(folder, first_action, q):
+    bundle = load_bundle(ROOT / folder)
+    plan = bundle.policy.plan(
+        bundle.policy.normaliser.mean, mode='prior', candidates=4,
+        rng=torch.Generator().manual_seed(0))
+    np.testing.assert_allclose(plan.actions[0], first_action, atol=1e-4)
+    assert plan.q == pytest.approx(q, abs=1e-2)
+    shipped = load_contract(ROOT / 'config' / 'ur5e_cube.yaml').subset(
+        [spec.key for spec in bundle.contract.observations])
+    assert not differences(bundle.contract, shipped).data
+
+
+def test_the_card_of_the_shipped_bundle_has_command_and_figures():
+    card = (ROOT / 'models' / 'ur5e_cube' / 'README.md').read_text(encoding='utf-8')
+    assert 'lps demo --full --demonstrations 150' in card
+    assert 'At real time over ROS' in card and '| steered |' in card
