@@ -116,6 +116,9 @@ class PolicyNode(ManagedNode):
             return
         self._loop.stop()
         self._acting, self._reasons = False, ()
+        if self._value('lock_step'):
+            # Nothing real moves, and a recorder must not lose the last command to the stop.
+            self._outputs.confirm()
         self._outputs.send(self._pilot.stop(self._now_ns()))
         self._outputs.confirm()
 
