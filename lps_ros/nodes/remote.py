@@ -6,6 +6,7 @@ from typing import Any
 
 from lifecycle_msgs.srv import ChangeState
 from lps_ros.nodes.process import StartError
+from lps_ros.nodes.question import Question
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -34,9 +35,10 @@ class Remote:
         if client is None:
             client = self._clients[name] = self._node.create_client(service_type, name)
         self._wait(client.service_is_ready, f'service {name} is not there; is its node running?')
-        future = client.call_async(request)
-        self._wait(future.done, f'service {name} did not answer within {self._timeout_s:g} s')
-        return future.result()
+        question = Question(client, request, repeat=service_type is SetParameters)
+        self._wait(
+            question.answered, f'service {name} did not answer within {self._timeout_s:g} s')
+        return question.answer
 
     def trigger(self, name: str) -> str:
         """Call a std_srvs/Trigger service and return its message."""

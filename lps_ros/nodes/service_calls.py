@@ -6,6 +6,7 @@ import time
 from typing import Any
 
 from lps_ros.nodes.process import StartError
+from lps_ros.nodes.question import Question
 from rcl_interfaces.srv import SetParameters
 from rclpy.node import Node
 from rclpy.parameter import Parameter
@@ -57,6 +58,6 @@ class ServiceCalls:
         client = self._clients[name]
         yield from self.until(
             client.service_is_ready, f'service {name} is not there; is its node running?')
-        future = client.call_async(request)
-        yield from self.until(future.done, f'service {name} gives no answer')
-        return future.result()
+        question = Question(client, request, repeat=kind is SetParameters)
+        yield from self.until(question.answered, f'service {name} gives no answer')
+        return question.answer
