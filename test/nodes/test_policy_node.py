@@ -339,10 +339,12 @@ def test_planning_slower_than_the_period_is_a_warning(faulty):
     faulty.change(_CONFIGURE, _ACTIVATE)
     k = faulty.next_tick()
     faulty.lock_step(range(k, k + 2))
-    faulty.until(lambda: any(
-        report.level == DiagnosticStatus.WARN and 'the control period is 50.0 ms' in report.message
-        for report in faulty.diagnostics))
-    values = {value.key: value.value for value in faulty.diagnostics[-1].values}
+    def warnings():
+        return [report for report in faulty.diagnostics if report.level == DiagnosticStatus.WARN
+                and 'the control period is 50.0 ms' in report.message]
+
+    faulty.until(warnings)
+    values = {value.key: value.value for value in warnings()[0].values}
     assert float(values['plan_ms_p50']) >= 60.0
     assert values['mode'] == 'steered'
     faulty.change(_DEACTIVATE, _CLEANUP)
