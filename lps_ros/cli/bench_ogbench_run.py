@@ -10,9 +10,9 @@ from typing import Any
 from lps_ros.cli.bench_ogbench_table import Arm
 from lps_ros.cli.bench_ogbench_table import EvaluationTable
 from lps_ros.cli.bench_ogbench_table import Row
-from lps_ros.cli.bench_options import progress
-from lps_ros.data.chunks import Batch
+from lps_ros.cli.progress import progress
 from lps_ros.data.chunks import Chunks
+from lps_ros.data.chunks import Sampler
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.normalisation import Normaliser
@@ -50,31 +50,14 @@ class Interruption:
         return not self.final
 
 
-class ColumnSampler:
-    """Draws chunks from OGBench's columns; `state` as that of a ChunkSampler."""
-
-    def __init__(self, columns: Columns, config: TrainerConfig) -> None:
-        episodes = len(columns.offsets) - 1
-        self._chunks = Chunks(
-            observations=columns.observations, actions=columns.actions, offsets=columns.offsets,
-            rewards=columns.rewards, masks=columns.masks, padded=np.zeros(episodes, bool),
-            used=np.ones(episodes, bool), horizon=config.learner.horizon,
-            discount=getattr(config.learner, 'discount', 1.0))
-        self._generator = np.random.default_rng(config.seed)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """State of the generator, ready for JSON; set it to draw the same batches again."""
-        return self._generator.bit_generator.state
-
-    @state.setter
-    def state(self, state: dict[str, Any]) -> None:
-        self._generator.bit_generator.state = state
-
-    def sample(self, batch_size: int) -> Batch:
-        """Draw chunks with replacement, every start being equally likely."""
-        starts = self._chunks.starts
-        return self._chunks.batch(starts[self._generator.integers(len(starts), size=batch_size)])
+def column_sampler(columns: Columns, config: TrainerConfig) -> Sampler:
+    """Return what draws chunks from OGBench's columns."""
+    episodes = len(columns.offsets) - 1
+    return Sampler(Chunks(
+        observations=columns.observations, actions=columns.actions, offsets=columns.offsets,
+        rewards=columns.rewards, masks=columns.masks, padded=np.zeros(episodes, bool),
+        used=np.ones(episodes, bool), horizon=config.learner.horizon,
+        discount=getattr(config.learner, 'discount', 1.0)), config.seed)
 
 
 class OGBenchRun:
@@ -98,7 +81,7 @@ class OGBenchRun:
             agent = random_agent(
                 config, ObservationShape(vector=task.observation_size), task.action_size)
         self._loop = TrainingLoop(
-            agent, Batches(ColumnSampler(columns, config), self._normaliser, config), config,
+            agent, Batches(column_sampler(columns, config), self._normaliser, config), config,
             folder,
             {'environment': task.name, 'fingerprint': columns.fingerprint,
              'normalise': normalise})

@@ -82,9 +82,32 @@ class Chunks:
             next_images=tuple(np.asarray(column[after]) for column in self._images))
 
 
-class ChunkSampler:
+class Sampler:
+    """Draws chunks at random; `starts` and `batch` are those of the chunks."""
+
+    def __init__(self, chunks: Chunks, seed: int) -> None:
+        self.starts = chunks.starts
+        self.batch = chunks.batch
+        self._generator = np.random.default_rng(seed)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """State of the generator, ready for JSON; set it to draw the same batches again."""
+        return self._generator.bit_generator.state
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self._generator.bit_generator.state = state
+
+    def sample(self, batch_size: int) -> Batch:
+        """Draw chunks with replacement, every start being equally likely."""
+        return self.batch(self.starts[self._generator.integers(
+            len(self.starts), size=batch_size)])
+
+
+class ChunkSampler(Sampler):
     """
-    Draws chunks at random, with the rewards of a task.
+    Draws chunks at random from recorded episodes, with the rewards of a task.
 
     A success earns `task.step_reward` at every step and `task.success_reward` at its last one,
     where it ends. Failures are used on request: they end with `task.failure_reward`, or, where
@@ -106,27 +129,11 @@ class ChunkSampler:
         last = cache.episode_offsets[1:][terminal] - 2
         rewards[last] = ends[terminal]
         masks[last] = 0.0
-        chunks = Chunks(
+        super().__init__(Chunks(
             observations=cache.observations, actions=cache.actions,
             offsets=cache.episode_offsets, rewards=rewards, masks=masks, padded=terminal,
-            used=used, horizon=horizon, discount=discount, images=tuple(cache.images.values()))
-        self.starts = chunks.starts
-        self.batch = chunks.batch
-        self._generator = np.random.default_rng(seed)
-
-    @property
-    def state(self) -> dict[str, Any]:
-        """State of the generator, ready for JSON; set it to draw the same batches again."""
-        return self._generator.bit_generator.state
-
-    @state.setter
-    def state(self, state: dict[str, Any]) -> None:
-        self._generator.bit_generator.state = state
-
-    def sample(self, batch_size: int) -> Batch:
-        """Draw chunks with replacement, every start being equally likely."""
-        return self.batch(self.starts[self._generator.integers(
-            len(self.starts), size=batch_size)])
+            used=used, horizon=horizon, discount=discount, images=tuple(cache.images.values())),
+            seed)
 
 
 def _check(cache: TrainingCache, used: np.ndarray, horizon: int) -> None:

@@ -1,6 +1,6 @@
 """Batches for training: drawn, normalised, augmented, on the device."""
 
-from lps_ros.data.chunks import ChunkSampler
+from lps_ros.data.chunks import Sampler
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.algorithms.algorithm import Transitions
 from lps_ros.learning.augmentation import RandomCrop
@@ -15,7 +15,7 @@ class Batches:
     """Draws the batches of a run; all that is random comes from the sampler and a generator."""
 
     def __init__(
-            self, sampler: ChunkSampler, normaliser: Normaliser, config: TrainerConfig) -> None:
+            self, sampler: Sampler, normaliser: Normaliser, config: TrainerConfig) -> None:
         """Take the settings of the run: size, device and augmentation."""
         self.sampler = sampler
         self._size = config.batch_size
