@@ -2,7 +2,6 @@
 
 import argparse
 from pathlib import Path
-import signal
 from typing import Any
 
 from lps_ros.cli.bench_ogbench_table import Arm
@@ -15,7 +14,8 @@ from lps_ros.cli.bench_options import number
 from lps_ros.cli.bench_options import numbers
 from lps_ros.cli.bench_options import trainer_config
 from lps_ros.cli.bench_options import words
-from lps_ros.cli.bench_options import write_json
+from lps_ros.cli.interruption import calls_on_signals
+from lps_ros.cli.output_file import write_json
 from lps_ros.errors import UserError
 from lps_ros.evaluation.table import format_table
 from lps_ros.evaluation.table import percent
@@ -104,8 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
     training = {name: value for name, value in config.flat().items() if name not in _FREE}
     table = EvaluationTable(arguments.output, arms, evaluation | training, command_line())
     stop = Interruption()
-    previous = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
+    with calls_on_signals(stop.set):
         for seed in arguments.seeds:
             benchmark = OGBenchRun(
                 task, columns, trainer_config(
@@ -117,8 +116,6 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f'stopped at step {benchmark.step} of seed {seed}; the same command goes '
                       'on from there')
                 return 130
-    finally:
-        signal.signal(signal.SIGINT, previous)
     _report(table, arms, arguments, evaluation | training)
     return 0
 
@@ -145,5 +142,6 @@ def _report(
          for name, figures in last.items()]))
     print(f'{table.csv_path}\n{table.plot_path}')
     write_json(arguments.json, {
+        'command': command_line(),
         'settings': settings, 'seeds': list(arguments.seeds), 'summary': last,
         'evaluations': [row for row in table.rows if row['seed'] in arguments.seeds]})

@@ -6,10 +6,11 @@ from pathlib import Path
 from time import perf_counter
 
 from lps_ros.cli.bench_options import add_command
+from lps_ros.cli.bench_options import command_line
 from lps_ros.cli.bench_options import number
-from lps_ros.cli.bench_options import progress
-from lps_ros.cli.bench_options import write_json
 from lps_ros.cli.output_file import output_file
+from lps_ros.cli.output_file import write_json
+from lps_ros.cli.progress import progress
 from lps_ros.errors import UserError
 
 _WHAT = """Generate data with OGBench's scripted planner, for `lps bench ogbench`.
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     rows = len(columns['terminals'])
     print(f'{arguments.output}: {arguments.episodes} episodes, {rows} rows, {met} targets met')
     write_json(arguments.json, {
+        'command': command_line(),
         'environment': arguments.environment, 'episodes': arguments.episodes,
         'seed': arguments.seed, 'rows': rows, 'targets_met': met,
         'duration_s': perf_counter() - start_s,

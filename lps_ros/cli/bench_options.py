@@ -1,24 +1,16 @@
-"""What the benchmarks' commands share: training settings, lists, progress and JSON."""
+"""What the benchmarks' commands share: training settings and lists."""
 
 import argparse
 from collections.abc import Callable
-from collections.abc import Iterator
-from contextlib import contextmanager
-import json
-from pathlib import Path
 import shlex
 import sys
 from typing import Any
 from typing import TYPE_CHECKING
 
 from lps_ros.cli.output_file import output_file
-from tqdm import tqdm
 
 if TYPE_CHECKING:
     from lps_ros.learning.trainer_config import TrainerConfig
-
-# Progress shows up for work that takes longer than this.
-_PROGRESS_DELAY_S = 2.0
 
 
 def add_command(
@@ -84,23 +76,6 @@ def number(least: int) -> Callable[[str], int]:
                 f"'{text}' is not a whole number of {least} or more")
         return value
     return read
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function of done and total that shows a bar on a terminal, for longer work."""
-    with tqdm(desc=what, delay=_PROGRESS_DELAY_S, disable=None, leave=False) as bar:
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-        yield show
-
-
-def write_json(path: Path | None, content: dict[str, Any]) -> None:
-    """Write figures, with the command that gave them, where a file was asked for."""
-    if path is not None:
-        path.write_text(json.dumps({'command': command_line(), **content}, indent=2) + '\n',
-                        encoding='utf-8')
 
 
 def command_line() -> str:

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 
 from lps_ros.cli.bench_options import add_command
 from lps_ros.cli.bench_options import add_settings
+from lps_ros.cli.bench_options import command_line
 from lps_ros.cli.bench_options import number
 from lps_ros.cli.bench_options import numbers
-from lps_ros.cli.bench_options import progress
 from lps_ros.cli.bench_options import trainer_config
 from lps_ros.cli.bench_options import words
-from lps_ros.cli.bench_options import write_json
+from lps_ros.cli.output_file import write_json
+from lps_ros.cli.progress import progress
 from lps_ros.errors import UserError
 from lps_ros.evaluation.table import format_table
 from lps_ros.evaluation.table import number as digits
@@ -119,6 +120,7 @@ def _run_train(arguments: argparse.Namespace) -> int:
             (line['operation'], percent(line['share'], 1), f"{line['calls_per_update']:g}")
             for line in result['profile']]))
     write_json(arguments.json, {
+        'command': command_line(),
         'observation': _observation(arguments), 'peak_size': arguments.peak_size,
         'results': results})
     return 0
@@ -157,6 +159,7 @@ def _run_infer(arguments: argparse.Namespace) -> int:
           digits(r['p99_ms']), digits(r['p10_ms']), digits(r['products_p10_ms']),
           digits(r['ratio_to_products']), digits(r['mflop'])) for r in results]))
     write_json(arguments.json, {
+        'command': command_line(),
         **({'bundle': str(arguments.bundle)} if arguments.bundle is not None
            else {'observation': _observation(arguments)}),
         'results': results})

@@ -3,15 +3,13 @@
 import argparse
 from collections.abc import Callable
 from collections.abc import Iterator
-from contextlib import contextmanager
-import json
 from pathlib import Path
 from typing import Any
 
 from lps_ros.cli.output_file import output_file
-from lps_ros.data.files import write_text
+from lps_ros.cli.output_file import write_json
+from lps_ros.cli.progress import progress
 from lps_ros.errors import UserError
-from tqdm import tqdm
 
 _INFO_EXAMPLES = """example:
   lps dataset info ~/demos --json info.json
@@ -28,8 +26,6 @@ _CONVERT_EXAMPLES = """examples:
   lps dataset convert one_try.mcap --dataset ~/demos --contract config/my_arm.yaml \\
       --outcome success                            # all of it is one success
 """
-# Progress shows up for work that takes longer than this.
-_PROGRESS_DELAY_S = 2.0
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -77,9 +73,9 @@ def _add(
 def _info(arguments: argparse.Namespace) -> int:
     from lps_ros.data.dataset import Dataset
 
-    with _progress('reading', 'episode') as progress:
-        info = Dataset(arguments.dataset).info(progress)
-    _write_json(arguments.json, info)
+    with progress('reading', 'episode') as show:
+        info = Dataset(arguments.dataset).info(show)
+    write_json(arguments.json, info)
     for line in _info_lines(info):
         print(line)
     return 1 if info['damaged'] else 0
@@ -118,11 +114,11 @@ def _verify(arguments: argparse.Namespace) -> int:
 
     contract = None if arguments.contract is None else load_contract(arguments.contract)
     dataset = Dataset(arguments.dataset)
-    with _progress('checking', 'episode') as progress:
-        problems = dataset.verify(contract, progress)
+    with progress('checking', 'episode') as show:
+        problems = dataset.verify(contract, show)
     count = len(dataset.episodes())
     leftovers = dataset.leftovers()
-    _write_json(arguments.json, {'episodes': count, 'problems': problems,
+    write_json(arguments.json, {'episodes': count, 'problems': problems,
                                  'leftovers': [str(log) for log in leftovers]})
     for line in (*problems, *map(_unsaved_line, leftovers)):
         print(line)
@@ -134,7 +130,7 @@ def _repair(arguments: argparse.Namespace) -> int:
     from lps_ros.data.repair import repair
 
     repairs = repair(arguments.dataset, outcome=arguments.outcome)
-    _write_json(arguments.json, {'repaired': [
+    write_json(arguments.json, {'repaired': [
         {'log': str(done.log), 'result': str(done.result), 'note': done.note}
         for done in repairs]})
     for done in repairs:
@@ -150,30 +146,15 @@ def _convert(arguments: argparse.Namespace) -> int:
     contract = None if arguments.contract is None else load_contract(arguments.contract)
     files: list[Path] = []
     for recording in arguments.recordings:
-        with _progress(recording.name, '%') as progress:
+        with progress(recording.name, '%') as show:
             files += convert_bag(
                 recording, contract, arguments.dataset, outcome=arguments.outcome,
                 namespace=arguments.namespace, image_format=arguments.images,
-                progress=lambda fraction: progress(int(100 * fraction), 100))
-    _write_json(arguments.json, {'episodes': [str(file) for file in files]})
+                progress=lambda fraction: show(int(100 * fraction), 100))
+    write_json(arguments.json, {'episodes': [str(file) for file in files]})
     for file in files:
         print(file)
     if not files:
         raise UserError('found no episode that was saved in these recordings; give --outcome for '
                         'those whose end was not marked')
     return 0
-
-
-@contextmanager
-def _progress(what: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """Give a function of done and total that shows a bar on a terminal, for longer work."""
-    with tqdm(desc=what, unit=unit, delay=_PROGRESS_DELAY_S, disable=None, leave=False) as bar:
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-        yield show
-
-
-def _write_json(path: Path | None, content: dict[str, Any]) -> None:
-    if path is not None:
-        write_text(path, json.dumps(content, indent=2) + '\n')

@@ -18,10 +18,10 @@ from lps_ros.cli.option_ranges import MOST_EPISODES
 from lps_ros.cli.option_ranges import MOST_SEED
 from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import output_file
+from lps_ros.cli.output_file import write_json
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
 from lps_ros.data.files import check_writable
-from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from lps_ros.share import share_path
 
@@ -104,9 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
         update_results(
             settings.bundle, card_results(settings, evaluation.figures, command))
         print(f'model card: {settings.bundle / "README.md"}')
-    if arguments.json:
-        write_text(arguments.json, json.dumps(
-            {'command': command, **evaluation.figures}, indent=2) + '\n')
+    write_json(arguments.json, {'command': command, **evaluation.figures})
     return 0
 
 

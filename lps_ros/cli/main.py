@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 import os
-import signal
 import sys
 
 from lps_ros import __version__
+from lps_ros.cli.interruption import interrupt_on_signals
 from lps_ros.errors import UserError
 
 COMMANDS = ('demo', 'sim', 'record', 'train', 'run', 'replay', 'dataset', 'bench', 'contract')
@@ -22,9 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name in COMMANDS:
         import_module(f'lps_ros.cli.{name}').add_parser(subparsers)
     parsed = parser.parse_args(arguments)
-    # As Ctrl-C: what a command has started ends with it.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler)
+    interrupt_on_signals()
     try:
         status = parsed.func(parsed)
         sys.stdout.flush()

@@ -1,11 +1,14 @@
 """Files that a command writes at its end, checked at its beginning."""
 
 import argparse
+import json
 import os
 from pathlib import Path
+from typing import Any
 
 from lps_ros.data import StorageError
 from lps_ros.data.files import check_writable
+from lps_ros.data.files import write_text
 
 
 def output_file(text: str) -> Path:
@@ -27,3 +30,9 @@ def output_file(text: str) -> Path:
         except StorageError as error:
             raise argparse.ArgumentTypeError(str(error)) from error
     return path
+
+
+def write_json(path: Path | None, content: dict[str, Any]) -> None:
+    """Write figures where a file was asked for; the file appears whole or not at all."""
+    if path is not None:
+        write_text(path, json.dumps(content, indent=2) + '\n')

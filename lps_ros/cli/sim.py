@@ -1,13 +1,12 @@
 """`lps sim`: the simulated UR5e as a ROS node."""
 
 import argparse
-import json
 from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
 from lps_ros.cli.output_file import output_file
-from lps_ros.data.files import write_text
+from lps_ros.cli.output_file import write_json
 
 _EXAMPLES = """  lps sim --free                    at real time, topics as on a real arm
   lps sim --camera                  with camera/front/image_raw
@@ -43,6 +42,5 @@ def _measure(file: Path | None) -> int:
     from lps_ros.sim.measure import measure_tracking
     figures = measure_tracking()
     print(format_tracking(figures))
-    if file:
-        write_text(file, json.dumps(figures, indent=2) + '\n')
+    write_json(file, figures)
     return 0

@@ -1,17 +1,16 @@
 """`lps train`: LPS on recorded demonstrations, on any machine, without ROS."""
 
 import argparse
-import json
 from pathlib import Path
 import shlex
-import signal
 import sys
 import threading
 from typing import Any
 
+from lps_ros.cli.interruption import calls_on_signals
 from lps_ros.cli.output_file import output_file
+from lps_ros.cli.output_file import write_json
 from lps_ros.contract import load_contract
-from lps_ros.data.files import write_text
 from tqdm import tqdm
 
 _EXAMPLES = """examples:
@@ -42,7 +41,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Train; Ctrl-C leaves a checkpoint."""
+    """Train; Ctrl-C and a request to end leave a checkpoint."""
     contract = load_contract(arguments.contract)
     settings = dict(_setting(text) for text in arguments.set)
     if arguments.use_failures:
@@ -55,16 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
         config, arguments.dataset, contract, arguments.run, bundle=arguments.bundle,
         resume=arguments.resume, command=shlex.join(['lps', *sys.argv[1:]]))
     stop = threading.Event()
-    previous = signal.signal(signal.SIGINT, lambda *_: stop.set())
-    try:
-        with _Bar() as bar:
-            result = trainer.run(bar.show, stop)
-    finally:
-        signal.signal(signal.SIGINT, previous)
-    if arguments.json:
-        write_text(arguments.json, json.dumps(
-            {'step': result.step, 'trained_s': result.trained_s, 'metrics': result.metrics},
-            indent=2) + '\n')
+    with calls_on_signals(stop.set), _Bar() as bar:
+        result = trainer.run(bar.show, stop)
+    write_json(arguments.json, {
+        'step': result.step, 'trained_s': result.trained_s, 'metrics': result.metrics})
     if result.bundle is None:
         print(f'stopped at step {result.step}; go on with --resume')
         return 130
@@ -77,6 +70,9 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals:
         raise ValueError(f"--set: found '{text}', expected NAME=VALUE such as steps=20000")
     return name, value
+
+
+_SHOWN = {'critic/q_mean': 'Q', 'decoder/flow_loss': 'imitation'}
 
 
 class _Bar:
@@ -101,7 +97,7 @@ class _Bar:
             self._bar = tqdm(total=progress['steps'], desc=self._phase, disable=None)
         self._bar.update(progress['step'] - self._bar.n)
         metrics = progress.get('metrics', {})
-        if metrics:
-            self._bar.set_postfix({
-                'Q': f'{metrics["critic/q_mean"]:.2f}',
-                'imitation': f'{metrics["decoder/flow_loss"]:.3f}'}, refresh=False)
+        # Which there are is up to the algorithm.
+        self._bar.set_postfix({
+            label: f'{metrics[name]:.3g}' for name, label in _SHOWN.items() if name in metrics},
+            refresh=False)

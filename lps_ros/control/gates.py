@@ -138,7 +138,6 @@ class ObservationGate:
                 subject=spec.key, text=f"observation '{spec.key}' has a non-finite value")
         return None
 
-
     def _in_force(self, key: str, time_ns: int) -> _Received | None:
         """Return the last fitting message received at or before a time, its row made."""
         while (received := _at_or_before(self._kept[key], time_ns)) is not None:

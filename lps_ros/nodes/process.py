@@ -110,7 +110,9 @@ class _EndRequest:
         self._signalled = False
         self._parent = int(os.environ.pop(PARENT_VARIABLE, 0))
         for number in _ENDING_SIGNALS:
-            signal.signal(number, self._signal)
+            # Under `nohup` a node outlives its terminal.
+            if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self._signal)
 
     def made(self) -> bool:
         """Tell whether the node is to end."""
