@@ -32,6 +32,8 @@ PARAMETERS = {
     'mode': (str, 'steered (latents from the latent actor), prior (drawn at random) or default '
                   '(as the bundle says)'),
     'candidates': (int, 'Latents per plan, the best by Q is taken; 0: as the bundle says'),
+    'strength': (float, 'How far steered chunks leave the prior, 0 to 1; below 0: as the bundle '
+                        'says'),
     'replan_every': (int, 'Ticks after which a new chunk is planned; 0: as the bundle says'),
     'seed': (int, 'Seed of the latents'),
     'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),

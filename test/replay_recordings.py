@@ -270,7 +270,7 @@ class RandomPolicy:
         self._weights = rng.normal(0.0, 0.3, (observation_size, self.horizon, action_size))
 
     def plan(self, observation: np.ndarray, images: object = (), *, mode: str, candidates: int,
-             rng: object) -> SimpleNamespace:
+             strength: float, rng: object) -> SimpleNamespace:
         """Plan from the observation, plus noise where latents are drawn."""
         import torch
         chunk = np.tensordot(observation, self._weights, 1)

@@ -56,7 +56,8 @@ def column_sampler(columns: Columns, config: TrainerConfig) -> Sampler:
     return Sampler(Chunks(
         observations=columns.observations, actions=columns.actions, offsets=columns.offsets,
         rewards=columns.rewards, masks=columns.masks, padded=np.zeros(episodes, bool),
-        used=np.ones(episodes, bool), horizon=config.learner.horizon,
+        used=np.ones(episodes, bool), cloned=np.ones(episodes, bool),
+        horizon=config.learner.horizon,
         discount=getattr(config.learner, 'discount', 1.0)), config.seed)
 
 

@@ -50,6 +50,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help="latents of the steered arm (default: the bundle's own way)")
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents the steered policy chooses from (0: the bundle's own)")
+    parser.add_argument('--strength', type=float, default=-1.0,
+                        help='of the steered arm, 0 for the prior to 1 for what was learnt '
+                             "(default: the bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0,
                         help="ticks between plans (0: the bundle's own)")
     parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
@@ -94,7 +97,8 @@ def run(arguments: argparse.Namespace) -> int:
         bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
-        replan_every=arguments.replan_every, free=arguments.free, record=not arguments.no_record)
+        strength=arguments.strength, replan_every=arguments.replan_every, free=arguments.free,
+        record=not arguments.no_record)
     evaluation = evaluate(settings)
     report = write_demo_report(output / 'report.html', settings, evaluation, command)
     print(f'report: {report}')
@@ -122,6 +126,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
     check_range(arguments, 'task', 1, 5)
     check_range(arguments, 'first_seed', 0, MOST_SEED - arguments.episodes)
     check_range(arguments, 'candidates', 0, MOST_CANDIDATES)
+    check_range(arguments, 'strength', -1, 1)
     check_range(arguments, 'replan_every', 0, MOST_TICKS)
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f'--output is {arguments.output}, a file; give a folder')

@@ -33,6 +33,7 @@ class EvaluationSettings:
     :param arms: of 'operator', 'prior', 'steered'
     :param mode: of the steered arm: 'steered', 'prior', or '' for the bundle's own
     :param candidates: latents that the steered policy chooses from, 0 for the bundle's own
+    :param strength: of steering, 0 to 1, below 0 for the bundle's own
     :param replan_every: ticks between plans, 0 for the bundle's own
     :param free: real time instead of lock-step
     :param pictures: show the camera's frames of the first seed in the report
@@ -48,6 +49,7 @@ class EvaluationSettings:
     output: Path
     mode: str = ''
     candidates: int = 0
+    strength: float = -1.0
     replan_every: int = 0
     free: bool = False
     record: bool = True
@@ -66,11 +68,13 @@ class EvaluationSettings:
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
         metadata = json.loads((self.bundle / 'policy.json').read_text(encoding='utf-8'))
-        own = {'mode': 'steered', 'candidates': 1, 'replan_every': 0,
+        own = {'mode': 'steered', 'candidates': 1, 'strength': 1.0, 'replan_every': 0,
                **metadata.get('steering', {})}
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every}
         steered = own | {name: value for name, value in given.items() if value}
+        if self.strength >= 0:
+            steered['strength'] = float(self.strength)
         if arm == 'prior':
             # One random latent; all else alike, so that the difference is the steering.
             return {**steered, 'mode': 'prior', 'candidates': 1}
@@ -88,6 +92,8 @@ class EvaluationSettings:
             ('steered', False): f"the best of the latent actor's latent and "
                                 f'{policy["candidates"] - 1} random ones by the critics',
         }[policy['mode'], policy['candidates'] == 1]
+        if policy['mode'] == 'steered' and policy['strength'] < 1:
+            latents += f', at {policy["strength"]:g} of the way from random ones'
         ticks = policy['replan_every']
         return f'{latents}, planned {f"every {ticks} ticks" if ticks else "once a chunk"}'
 

@@ -18,6 +18,6 @@ def check_range(
     :raises UserError: names the option, what was found and what is expected
     """
     value = getattr(arguments, name)
-    if value is not None and (value < low or (high is not None and value > high)):
+    if value is not None and not (low <= value and (high is None or value <= high)):
         expected = f'{low} or more' if high is None else f'{low} to {high}'
         raise UserError(f'--{name.replace("_", "-")} is {value}, expected {expected}')

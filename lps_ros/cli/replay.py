@@ -35,6 +35,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help="default: as recorded, else the bundle's own")
     parser.add_argument('--candidates', type=int,
                         help="latents per plan (default: as recorded, else the bundle's own)")
+    parser.add_argument('--strength', type=float,
+                        help="of steering, 0 to 1 (default: as recorded, else the bundle's own)")
     parser.add_argument('--replan-every', type=int,
                         help="ticks between plans (default: as recorded, else the bundle's own)")
     parser.add_argument('--seed', type=int, help='of the latents (default: as recorded, else 0)')
@@ -47,6 +49,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Replay, print the figures and write the files asked for."""
     check_range(arguments, 'episodes', 1)
     check_range(arguments, 'candidates', 1, MOST_CANDIDATES)
+    check_range(arguments, 'strength', 0, 1)
     check_range(arguments, 'replan_every', 1, MOST_TICKS)
     check_range(arguments, 'seed', 0, MOST_SEED)
     # `lps --help` must not import torch.
@@ -56,8 +59,9 @@ def run(arguments: argparse.Namespace) -> int:
     import torch
     # More threads make the planning time erratic.
     torch.set_num_threads(1)
-    settings = ReplaySettings(mode=arguments.mode, candidates=arguments.candidates,
-                              replan_every=arguments.replan_every, seed=arguments.seed)
+    settings = ReplaySettings(
+        mode=arguments.mode, candidates=arguments.candidates, strength=arguments.strength,
+        replan_every=arguments.replan_every, seed=arguments.seed)
     contract = None if arguments.contract is None else load_contract(arguments.contract)
     with tqdm(total=1.0, desc='replaying', delay=_SHOW_PROGRESS_AFTER_S, disable=None,
               leave=False, bar_format='{desc} {percentage:3.0f}%|{bar}| {remaining}') as bar:

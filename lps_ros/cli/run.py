@@ -26,6 +26,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents per plan, the best by Q is taken (default: the "
                              "bundle's own)")
+    parser.add_argument('--strength', type=float, default=-1.0,
+                        help='0 for the behaviour prior to 1 for what was learnt (default: the '
+                             "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
                         help="plan again after so many ticks (default: the bundle's own)")
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
@@ -42,6 +45,6 @@ def run(arguments: argparse.Namespace) -> int:
     return run_node_command('policy', {
         'bundle': str(arguments.bundle), 'contract': str(arguments.contract or ''),
         'mode': arguments.mode, 'candidates': arguments.candidates,
-        'replan_every': arguments.replan_every, 'seed': arguments.seed,
-        'autostart': not arguments.inactive, 'lock_step': arguments.lock_step,
+        'strength': arguments.strength, 'replan_every': arguments.replan_every,
+        'seed': arguments.seed, 'autostart': not arguments.inactive, 'lock_step': arguments.lock_step,
         'use_sim_time': arguments.sim_time}, arguments.ros)

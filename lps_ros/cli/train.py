@@ -34,7 +34,6 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--config', type=Path, help='YAML file of training settings')
     parser.add_argument('--set', nargs='+', default=[], metavar='NAME=VALUE',
                         help='settings that win over the file')
-    parser.add_argument('--use-failures', action='store_true', help='train on failures too')
     parser.add_argument('--resume', action='store_true', help='go on from the checkpoint in RUN')
     parser.add_argument('--json', type=output_file, help='write the last metrics to this file')
     parser.set_defaults(func=run)
@@ -44,8 +43,6 @@ def run(arguments: argparse.Namespace) -> int:
     """Train; Ctrl-C and a request to end leave a checkpoint."""
     contract = load_contract(arguments.contract)
     settings = dict(_setting(text) for text in arguments.set)
-    if arguments.use_failures:
-        settings['use_failures'] = True
     from lps_ros.learning.trainer import Trainer
     from lps_ros.learning.trainer_config import TrainerConfig
     config = (TrainerConfig.from_yaml(arguments.config, **settings) if arguments.config

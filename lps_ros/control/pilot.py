@@ -33,7 +33,7 @@ class Planner(Protocol):
 
     def plan(
             self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: str,
-            candidates: int, rng: Any) -> Plan:
+            candidates: int, strength: float, rng: Any) -> Plan:
         """Plan one chunk from an un-normalised vector (S,) and frames uint8 (h, w, 3)."""
 
 
@@ -43,6 +43,7 @@ class Steering:
 
     mode: str  # 'steered' or 'prior'
     candidates: int = 1  # latents drawn, the best by Q is taken
+    strength: float = 1.0  # of 'steered': 0 is the prior, 1 what was learnt
     replan_every: int = 0  # ticks; 0: when the chunk is used up
 
 
@@ -177,7 +178,7 @@ class Pilot:
             raise CommandRefused('the encoded observation has a non-finite value')
         plan = self._planner.plan(
             observation, images=images, mode=self.steering.mode,
-            candidates=self.steering.candidates, rng=rng)
+            candidates=self.steering.candidates, strength=self.steering.strength, rng=rng)
         actions = np.asarray(plan.actions)
         expected = (self._horizon, self._codec.size)
         if actions.shape != expected:

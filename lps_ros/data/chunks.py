@@ -3,11 +3,16 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from typing import Literal
 
 from lps_ros.contract import Task
 from lps_ros.data.cache import TrainingCache
 from lps_ros.data.errors import DatasetError
 import numpy as np
+
+# What failed episodes are for: nothing; critics learn from them, but nothing imitates them; the
+# same as successes.
+Failures = Literal['unused', 'valued', 'cloned']
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,13 +22,15 @@ class Batch:
 
     observations and next_observations (B, S), before and after the chunk; actions (B, H * A);
     rewards (B,), the discounted sum over the chunk; masks (B,), 0 where the episode ends within
-    it; all float32. images and next_images: of each camera, uint8 (B, h, w, 3).
+    it; cloned (B,), 1 where the chunk is to be imitated, else 0; all float32. images and
+    next_images: of each camera, uint8 (B, h, w, 3).
     """
 
     observations: np.ndarray
     actions: np.ndarray
     rewards: np.ndarray
     masks: np.ndarray
+    cloned: np.ndarray
     next_observations: np.ndarray
     images: tuple[np.ndarray, ...] = ()
     next_images: tuple[np.ndarray, ...] = ()
@@ -41,13 +48,14 @@ class Chunks:
     def __init__(
             self, *, observations: np.ndarray, actions: np.ndarray, offsets: np.ndarray,
             rewards: np.ndarray, masks: np.ndarray, padded: np.ndarray, used: np.ndarray,
-            horizon: int, discount: float, images: Sequence[np.ndarray] = ()) -> None:
+            cloned: np.ndarray, horizon: int, discount: float,
+            images: Sequence[np.ndarray] = ()) -> None:
         """
         Take columns of N rows: observations (N, S), actions (N, A), rewards (N,), masks (N,).
 
         images: of each camera (N, h, w, 3); a batch reads only its own rows of them. offsets
-        (E + 1,), padded and used (E,) are per episode; the last row of each episode only holds
-        its final observation.
+        (E + 1,), padded, used and cloned (E,) are per episode; the last row of each episode only
+        holds its final observation.
         """
         self._observations = observations
         self._actions = actions
@@ -59,6 +67,7 @@ class Chunks:
         fits = rows + horizon - 1 <= self._last
         fits |= np.repeat(padded, length) & (rows <= self._last)
         self.starts = np.flatnonzero(fits & np.repeat(used, length))
+        self._cloned = np.repeat(cloned, length)
         self._rewards = np.zeros(len(rows))
         self._masks = np.ones(len(rows))
         for step in range(horizon):
@@ -77,6 +86,7 @@ class Chunks:
             actions=np.asarray(self._actions[rows]).reshape(len(starts), -1),
             rewards=self._rewards[starts].astype(np.float32),
             masks=self._masks[starts].astype(np.float32),
+            cloned=self._cloned[starts].astype(np.float32),
             next_observations=np.asarray(self._observations[after]),
             images=tuple(np.asarray(column[starts]) for column in self._images),
             next_images=tuple(np.asarray(column[after]) for column in self._images))
@@ -110,17 +120,18 @@ class ChunkSampler(Sampler):
     Draws chunks at random from recorded episodes, with the rewards of a task.
 
     A success earns `task.step_reward` at every step and `task.success_reward` at its last one,
-    where it ends. Failures are used on request: they end with `task.failure_reward`, or, where
-    the task has none, count as cut off by time and have no end. `starts` int64 (C,) are the rows
-    of the cache at which a chunk may begin; `batch` gives chunks by row. Raises DatasetError
+    where it ends. Failures end with `task.failure_reward`, or, where the task has none, count as
+    cut off by time and have no end; see `Failures` for their use. `starts` int64 (C,) are the
+    rows of the cache at which a chunk may begin; `batch` gives chunks by row. Raises DatasetError
     where no episode is left or one is shorter than a chunk.
     """
 
     def __init__(
             self, cache: TrainingCache, *, horizon: int, discount: float, task: Task,
-            use_failures: bool, seed: int) -> None:
-        used = cache.outcomes | use_failures
-        _check(cache, used, horizon)
+            failures: Failures, seed: int) -> None:
+        used = used_episodes(cache, failures)
+        cloned = cache.outcomes | (failures == 'cloned')
+        _check(cache, used, cloned, horizon)
         ends = np.where(cache.outcomes, task.success_reward,
                         np.nan if task.failure_reward is None else task.failure_reward)
         terminal = ~np.isnan(ends)
@@ -132,14 +143,19 @@ class ChunkSampler(Sampler):
         super().__init__(Chunks(
             observations=cache.observations, actions=cache.actions,
             offsets=cache.episode_offsets, rewards=rewards, masks=masks, padded=terminal,
-            used=used, horizon=horizon, discount=discount, images=tuple(cache.images.values())),
-            seed)
+            used=used, cloned=cloned, horizon=horizon, discount=discount,
+            images=tuple(cache.images.values())), seed)
 
 
-def _check(cache: TrainingCache, used: np.ndarray, horizon: int) -> None:
-    if not used.any():
+def used_episodes(cache: TrainingCache, failures: Failures) -> np.ndarray:
+    """Return which episodes are learned from, bool (E,)."""
+    return cache.outcomes | (failures != 'unused')
+
+
+def _check(cache: TrainingCache, used: np.ndarray, cloned: np.ndarray, horizon: int) -> None:
+    if not cloned.any():
         raise DatasetError(f'{cache.paths[0].parent.parent}: found no success among '
-                           f'{len(used)} episodes; record one, or use the failures too')
+                           f'{len(used)} episodes; record one, or set failures to cloned')
     transitions = np.diff(cache.episode_offsets) - 1
     for episode in np.flatnonzero(used & (transitions < horizon))[:1]:
         raise DatasetError(f'{cache.paths[episode]}: has {transitions[episode]} transitions, '

@@ -160,7 +160,8 @@ def _plan_every_tick(
     planned = np.full((len(fit), horizon, action_size), np.nan, np.float32)
     for row, vector, images in seen.each(np.flatnonzero(fit)):
         planned[row] = policy.plan(vector, images=images, mode=steering.mode,
-                                   candidates=steering.candidates, rng=rng).actions
+                                   candidates=steering.candidates,
+                                   strength=steering.strength, rng=rng).actions
     return planned
 
 

@@ -42,12 +42,14 @@ class ReplaySettings:
 
     :param mode: 'steered' or 'prior'
     :param candidates: latents drawn per plan
+    :param strength: of steering, 0 (the prior) to 1
     :param replan_every: ticks between plans, 0 for the whole chunk
     :param seed: of the latents; 0 where the recording says nothing
     """
 
     mode: str | None = None
     candidates: int | None = None
+    strength: float | None = None
     replan_every: int | None = None
     seed: int | None = None
 
@@ -62,12 +64,13 @@ class ReplaySettings:
         """
         settings = recorded or own
 
-        def value(name: str, default: str | int) -> Any:
+        def value(name: str, default: str | float) -> Any:
             given = getattr(self, name)
             return settings.get(name, default) if given is None else given
 
         return Steering(
             mode=value('mode', 'steered'), candidates=max(1, value('candidates', 1)),
+            strength=value('strength', 1.0),
             replan_every=min(value('replan_every', 0) or horizon, horizon)), value('seed', 0)
 
 
@@ -143,7 +146,7 @@ def replay(
         'schema_version': SCHEMA_VERSION, 'source': str(source), 'bundle': bundle_name,
         **_figures(replays, robot, bundle, rows),
         'settings': {name: _values([getattr(each, name) for each in steerings])
-                     for name in ('mode', 'candidates', 'replan_every')},
+                     for name in ('mode', 'candidates', 'strength', 'replan_every')},
         'deployment_differences': list(dict.fromkeys(differing)),
     })
 

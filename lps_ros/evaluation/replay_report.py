@@ -62,7 +62,9 @@ def _title(figures: Mapping) -> str:
 
 def _settings(figures: Mapping) -> str:
     settings = figures['settings']
-    return (f'{settings["mode"]}, best of {settings["candidates"]}, a plan every '
+    strength = settings['strength']
+    weaker = '' if settings['mode'] == 'prior' or strength == 1 else f' at strength {strength}'
+    return (f'{settings["mode"]}{weaker}, best of {settings["candidates"]}, a plan every '
             f'{settings["replan_every"]} of {figures["horizon"]} ticks, contract '
             f'{figures["contract"]} {figures["data_hash"]}')
 

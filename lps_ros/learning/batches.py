@@ -44,7 +44,7 @@ class Batches:
         return Transitions(
             observations=now, next_observations=later,
             **{name: self._moved(torch.from_numpy(getattr(batch, name)))
-               for name in ('actions', 'rewards', 'masks')})
+               for name in ('actions', 'rewards', 'masks', 'cloned')})
 
     def _normalised(self, observations: np.ndarray, generator: torch.Generator) -> Tensor:
         """Normalise observations (B, S) and add the noise of the augmentation."""

@@ -64,6 +64,7 @@ def random_batch(
     return Transitions(
         observations(), torch.rand(size, chunk_size, generator=generator) * 2 - 1,
         -torch.rand(size, generator=generator), torch.ones(size), observations(),
+        torch.ones(size),
     ).to(config.device)
 
 

@@ -20,6 +20,7 @@ from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.settings import build
 from lps_ros.learning.settings import names
 from lps_ros.learning.trainer_config import RANGES
+from lps_ros.learning.trainer_config import STEERING
 from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
 from safetensors import SafetensorError
@@ -28,7 +29,6 @@ from torch import Tensor
 
 WEIGHTS = 'weights.safetensors'
 METADATA = 'policy.json'
-_STEERING = ('mode', 'candidates', 'replan_every')
 
 
 def _read(path: Path) -> bytes:
@@ -56,9 +56,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
 
 def read_steering(content: Mapping[str, Any], source: str) -> dict[str, Any]:
-    """Return how the bundle is to be run: mode, candidates, replan_every; those it names."""
+    """Return how the bundle is to be run: those of STEERING that it names."""
     steering = entry(content, 'steering', dict, source) if 'steering' in content else {}
-    known = {name: steering[name] for name in _STEERING if name in steering}
+    known = {name: steering[name] for name in STEERING if name in steering}
     try:
         config = build(TrainerConfig, known, RANGES, f'{source}: steering')
     except ConfigError as error:

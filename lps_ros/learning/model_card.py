@@ -59,8 +59,10 @@ def _cameras(content: Mapping[str, Any]) -> str:
 def _steering(steering: Mapping[str, Any] | None, latent_actor: bool) -> str:
     steering = steering or {}
     candidates, ticks = steering.get('candidates', 1), steering.get('replan_every')
-    if latent_actor and steering.get('mode') != 'prior':
+    strength = steering.get('strength', 1)
+    if latent_actor and steering.get('mode') != 'prior' and strength:
         how = 'the latent of the actor' + (
+            f', at {strength:g} of the way from a random one' if strength < 1 else '') + (
             f', or that of {candidates - 1} others whose chunk the critics value more'
             if candidates > 1 else '')
     else:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from typing import Literal
 
+from lps_ros.data.chunks import Failures
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
 from lps_ros.learning.algorithms.lps import LPSConfig
@@ -22,7 +23,7 @@ import yaml
 _MOST = 1e9
 RANGES = {
     'steps': (1, _MOST), 'batch_size': (4, 65536), 'seed': (0, 2**32 - 1), 'threads': (0, 256),
-    'candidates': (1, 1024), 'replan_every': (0, 1000),
+    'candidates': (1, 1024), 'strength': (0, 1), 'replan_every': (0, 1000),
     'log_every': (1, _MOST), 'checkpoint_every': (1, _MOST), 'observation_noise': (0, 10),
     'augment_padding': (0, 256), 'augment_probability': (0, 1),
     'horizon': (1, 1000), 'discount': (0, 1), 'decoder_widths': (1, 65536),
@@ -31,8 +32,8 @@ RANGES = {
     'alpha': (0, 1e6), 'tau': (0, 1), 'flow_ratio': (0, 1), 'flow_steps': (1, 1000),
     'actor_widths': (1, 65536), 'target_candidates': (1, 1024), 'expectile': (0, 1),
     'unconditional_weight': (0, 1e6), 'guidance': (0, 1000)}
-# How LPS acts in a preset; other algorithms keep their own way.
-_ACTING = ('mode', 'candidates', 'replan_every')
+# How a policy is run; in a preset that of LPS, other algorithms keep their own way.
+STEERING = ('mode', 'candidates', 'strength', 'replan_every')
 PRESETS: dict[str, dict[str, Any]] = {
     # Im et al. 2026, state-based OGBench.
     'published': {
@@ -60,7 +61,7 @@ class TrainerConfig:
     observation_noise: float = 0.0  # standard deviations of the data
     augment_padding: int = 3  # pixels by which a random crop may move a frame; 0: no crops
     augment_probability: float = 0.5  # of crops, for all frames of a batch together
-    use_failures: bool = False  # train on failed episodes too
+    failures: Failures = 'unused'  # of the operator: unused, valued (by critics only), cloned
     observations: tuple[str, ...] = ()  # contract keys, also of images; empty: all but images
     start_from: str = ''  # policy bundle to fine-tune; empty: random weights
     seed: int = 0  # of weights, batches, latents and noise
@@ -72,6 +73,7 @@ class TrainerConfig:
     checkpoint_every: int = 1000  # updates
     mode: Literal['steered', 'prior'] = 'prior'  # how the bundle is run: where latents come from
     candidates: int = 4  # how the bundle is run: latents per plan, the best by Q is taken
+    strength: float = 1.0  # how the bundle is run: steered from the prior (0) to what is learnt
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
     learner: AlgorithmConfig = field(default_factory=LPSConfig)
 
@@ -95,8 +97,9 @@ class TrainerConfig:
         kind = ALGORITHMS[algorithm]
         own = [name for name in names(cls) if name != 'learner']
         theirs = names(kind.config_type)
-        chosen = {name: value for name, value in PRESETS.get(preset, {}).items()
-                  if name in theirs or name in own and (name not in _ACTING or algorithm == 'lps')}
+        chosen = {
+            name: value for name, value in PRESETS.get(preset, {}).items()
+            if name in theirs or name in own and (name not in STEERING or algorithm == 'lps')}
         values = dict(kind.steering) | chosen | values
         for name in values:
             if name not in own and name not in theirs:
@@ -107,6 +110,9 @@ class TrainerConfig:
         if config.candidates > 1 and not kind.has_critic:
             raise ConfigError(f'{source}: candidates: found {config.candidates}, expected 1: '
                               f'{algorithm} has no critic to choose by')
+        if config.failures == 'valued' and not kind.has_critic:
+            raise ConfigError(f"{source}: failures: found 'valued', expected unused or cloned: "
+                              f'{algorithm} has no critic to learn from them')
         return config
 
     @classmethod

@@ -9,6 +9,7 @@ from typing import Any
 from lps_ros.contract import Contract
 from lps_ros.data.cache import TrainingCache
 from lps_ros.data.chunks import ChunkSampler
+from lps_ros.data.chunks import used_episodes
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
@@ -40,8 +41,8 @@ class TrainingData:
         sampler = ChunkSampler(
             cache, horizon=config.learner.horizon,
             discount=getattr(config.learner, 'discount', 1.0), task=contract.task,
-            use_failures=config.use_failures, seed=config.seed)
-        used = cache.outcomes | config.use_failures
+            failures=config.failures, seed=config.seed)
+        used = used_episodes(cache, config.failures)
         rows = np.repeat(used, np.diff(cache.episode_offsets))
         observations = cache.observations if rows.all() else cache.observations[rows]
         actions = cache.actions if rows.all() else cache.actions[rows]

@@ -14,14 +14,14 @@ from lps_ros.learning.meter import Meter
 from lps_ros.learning.meter import not_finite
 from lps_ros.learning.precision import losses
 from lps_ros.learning.schedule import learning_rate
+from lps_ros.learning.trainer_config import STEERING
 from lps_ros.learning.trainer_config import TrainerConfig
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 # Settings that a resumed run may change: they do not decide what the weights become.
-_FREE = ('log_every', 'checkpoint_every', 'device', 'threads', 'mode', 'candidates',
-         'replan_every')
+_FREE = ('log_every', 'checkpoint_every', 'device', 'threads', *STEERING)
 
 
 class TrainingLoop:

@@ -7,6 +7,7 @@ import platform
 from typing import Any
 
 from lps_ros import __version__
+from lps_ros.learning.trainer_config import STEERING
 from lps_ros.learning.trainer_config import TrainerConfig
 from lps_ros.learning.training_data import TrainingData
 import torch
@@ -17,8 +18,7 @@ def training_metadata(
         metrics: Mapping[str, float]) -> dict[str, Any]:
     """Return what a bundle says of its training."""
     return {
-        'steering': {'mode': config.mode, 'candidates': config.candidates,
-                     'replan_every': config.replan_every},
+        'steering': {name: getattr(config, name) for name in STEERING},
         'data': data.description,
         'observation_statistics': data.statistics,
         'training': {

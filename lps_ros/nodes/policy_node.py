@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import asdict
 import sys
 import time
 from typing import Any
@@ -139,8 +140,7 @@ class PolicyNode(ManagedNode):
             bundle=self._value('bundle'),
             contract='' if self._contract is None else (
                 f'{self._contract.name} {self._contract.data_hash}'),
-            mode=steering.mode, candidates=steering.candidates,
-            replan_every=steering.replan_every, seed=self._value('seed')),
+            **asdict(steering), seed=self._value('seed')),
             self._reasons, self._cadence)
 
     def _declare_parameters(self) -> None:
@@ -153,6 +153,10 @@ class PolicyNode(ManagedNode):
                 "Latents per plan, the best by Q is taken; 0: with the bundle's own mode its own "
                 'number, else 1.',
                 between=(0, 1024))
+        declare(self, 'strength', -1.0,
+                'How far steered chunks leave the behaviour prior: 0 not at all, 1 as learnt; '
+                "below 0: with the bundle's own mode its own strength, else 1.",
+                between=(-1.0, 1.0))
         declare(self, 'replan_every', 0,
                 "Ticks after which a new chunk is planned; 0: the bundle's own number, or when "
                 'the chunk is used up.', between=(0, 1000))
@@ -253,12 +257,12 @@ class PolicyNode(ManagedNode):
             self._loop.start()
 
     def _steering(self) -> Steering:
-        own, mode = self._own, self._value('mode')
-        default = mode == 'default'
+        mode, strength = self._value('mode'), self._value('strength')
+        own = self._own if mode == 'default' else Steering(mode=mode)
         return Steering(
-            mode=own.mode if default else mode,
-            candidates=self._value('candidates') or (own.candidates if default else 1),
-            replan_every=self._value('replan_every') or (own.replan_every if default else 0))
+            mode=own.mode, candidates=self._value('candidates') or own.candidates,
+            strength=own.strength if strength < 0 else strength,
+            replan_every=self._value('replan_every') or own.replan_every)
 
     def _now_ns(self) -> int:
         return self.get_clock().now().nanoseconds

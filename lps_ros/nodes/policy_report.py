@@ -26,6 +26,7 @@ class Condition:
     contract: str  # name and data hash, empty while unconfigured
     mode: str
     candidates: int
+    strength: float
     replan_every: int
     seed: int
     acting: bool = False

@@ -41,8 +41,8 @@ class _Planner:
         self.actions = np.array([[0.1, 0.0], [0.2, 0.0], [0.3, 0.0]], np.float32)
         self.error = None
 
-    def plan(self, observation, images=(), *, mode, candidates, rng):
-        self.asked.append((float(observation[0]), mode, candidates, rng))
+    def plan(self, observation, images=(), *, mode, candidates, strength, rng):
+        self.asked.append((float(observation[0]), mode, candidates, strength, rng))
         if self.error is not None:
             raise self.error
         return SimpleNamespace(actions=self.actions)
@@ -94,7 +94,8 @@ def test_an_observation_that_ages_while_planning_is_refused(pilot, planner):
 def test_the_chunk_is_played_in_physical_units_and_replanned(pilot, planner):
     decisions = [_tick(pilot, tick, value=tick) for tick in range(10, 14)]
     np.testing.assert_allclose([_speed(d) for d in decisions], [0.2, 0.4, 0.6, 0.2], rtol=1e-6)
-    assert planner.asked == [(10.0, 'steered', 4, 'rng'), (13.0, 'steered', 4, 'rng')]
+    assert planner.asked == [
+        (10.0, 'steered', 4, 1.0, 'rng'), (13.0, 'steered', 4, 1.0, 'rng')]
     assert [d.plan_s is not None for d in decisions] == [True, False, False, True]
     assert [(d.step.chunk, d.step.index) for d in decisions] == [(0, 0), (0, 1), (0, 2), (1, 0)]
     assert all(d.acting and len(d.messages) == 2 for d in decisions)
@@ -130,10 +131,11 @@ def test_commands_and_chunks_stay_within_the_limits(pilot, planner):
 
 def test_replan_every_and_mode_take_effect_at_the_next_tick(pilot, planner):
     _tick(pilot, 1)
-    pilot.steering = Steering(mode='prior', candidates=1, replan_every=1)
+    pilot.steering = Steering(mode='prior', candidates=1, strength=0.5, replan_every=1)
     _tick(pilot, 2)
     _tick(pilot, 3)
-    assert [asked[1:3] for asked in planner.asked] == [('steered', 4), ('prior', 1), ('prior', 1)]
+    assert [asked[1:4] for asked in planner.asked] == [
+        ('steered', 4, 1.0), ('prior', 1, 0.5), ('prior', 1, 0.5)]
 
 
 def test_missing_input_stops_once_and_says_why(pilot, planner):
@@ -221,7 +223,7 @@ def test_warm_up_plans_from_zeros_and_times_it(planner):
     pilot = Pilot(_CONTRACT, planner, horizon=3, steering=Steering(mode='prior'),
                   steady_s=lambda: next(clock))
     assert pilot.plan_once('warm') == 0.25
-    assert planner.asked == [(0.0, 'prior', 1, 'warm')]
+    assert planner.asked == [(0.0, 'prior', 1, 1.0, 'warm')]
 
 
 def test_a_held_channel_keeps_its_step_limit_across_a_stop(planner):

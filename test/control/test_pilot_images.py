@@ -46,7 +46,7 @@ class _Planner:
     def __init__(self):
         self.shown = []
 
-    def plan(self, observation, images=(), *, mode, candidates, rng):
+    def plan(self, observation, images=(), *, mode, candidates, strength, rng):
         assert all(image.dtype == np.uint8 for image in images)
         assert [image.shape for image in images] == list(_SHAPES.values())
         self.shown.append((observation.tolist(), [int(image[0, 0, 0]) for image in images]))

@@ -33,7 +33,7 @@ def make_task(failure_reward=-100.0):
 
 def sampler(cache, **options):
     return ChunkSampler(cache, **{'horizon': H, 'discount': DISCOUNT, 'task': make_task(),
-                                  'use_failures': False, 'seed': 0, **options})
+                                  'failures': 'unused', 'seed': 0, **options})
 
 
 def test_golden_chunks():
@@ -49,7 +49,7 @@ def test_golden_chunks():
         observations=observations, actions=golden['data.actions'][places],
         offsets=np.append(0, final + 1), rewards=golden['data.rewards'][places],
         masks=golden['data.masks'][places], padded=np.zeros(len(ends), bool),
-        used=np.ones(len(ends), bool), horizon=5, discount=0.99)
+        used=np.ones(len(ends), bool), cloned=np.ones(len(ends), bool), horizon=5, discount=0.99)
     assert places[chunks.starts].tolist() == golden['valid_indices'].tolist()
     batch = chunks.batch(chunks.starts)
     count = len(chunks.starts)
@@ -79,16 +79,27 @@ def test_a_success_ends_at_its_last_transition_and_is_padded():
 def test_failures_are_used_only_on_request():
     cache = make_cache([4, 5], [False, True])
     assert sampler(cache).starts.tolist() == [5, 6, 7, 8, 9]
-    chunks = sampler(cache, use_failures=True)
+    chunks = sampler(cache, failures='cloned')
     assert chunks.starts.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]
     batch = chunks.batch(np.array([0, 1, 3]))
     np.testing.assert_allclose(batch.rewards, [
         -1.0 - DISCOUNT - DISCOUNT**2, -1.0 - DISCOUNT - 100.0 * DISCOUNT**2, -100.0], rtol=1e-6)
     assert batch.masks.tolist() == [1, 0, 0]
+    assert batch.cloned.tolist() == [1, 1, 1]
+
+
+def test_failures_that_are_valued_only_are_not_cloned():
+    cache = make_cache([4, 5], [False, True])
+    chunks, cloned = (sampler(cache, failures=each) for each in ('valued', 'cloned'))
+    assert np.array_equal(chunks.starts, cloned.starts)
+    batch, other = (each.batch(each.starts) for each in (chunks, cloned))
+    assert batch.cloned.tolist() == 4 * [0] + 5 * [1]
+    assert np.array_equal(batch.rewards, other.rewards)
+    assert np.array_equal(batch.masks, other.masks)
 
 
 def test_a_failure_without_a_reward_is_cut_off_by_time():
-    chunks = sampler(make_cache([4, 5], [False, True]), use_failures=True,
+    chunks = sampler(make_cache([4, 5], [False, True]), failures='cloned',
                      task=make_task(failure_reward=None))
     assert chunks.starts.tolist() == [0, 1, 5, 6, 7, 8, 9]
     batch = chunks.batch(np.array([0, 1]))
@@ -99,7 +110,7 @@ def test_a_failure_without_a_reward_is_cut_off_by_time():
 
 def test_no_chunk_crosses_an_episode():
     cache = make_cache([5, 7, 4, 9], [True, False, True, True])
-    chunks = sampler(cache, use_failures=True)
+    chunks = sampler(cache, failures='cloned')
     batch = chunks.batch(chunks.starts)
     rows = np.rint(batch.actions * 100).astype(int)
     episode = np.searchsorted(cache.episode_offsets, rows, side='right')
@@ -140,12 +151,13 @@ def test_an_episode_shorter_than_a_chunk_is_refused_where_it_is_used():
     assert len(sampler(cache).starts) == 5
     with pytest.raises(DatasetError, match='/data/success/episode_1.hdf5: has 2 transitions, '
                                            'expected at least a chunk of 3'):
-        sampler(cache, use_failures=True)
+        sampler(cache, failures='cloned')
 
 
-def test_a_dataset_without_a_success_is_refused():
+@pytest.mark.parametrize('failures', ['unused', 'valued'])
+def test_a_dataset_without_a_success_is_refused(failures):
     with pytest.raises(DatasetError, match='/data: found no success among 2 episodes'):
-        sampler(make_cache([5, 5], [False, False]))
+        sampler(make_cache([5, 5], [False, False]), failures=failures)
 
 
 class Column:

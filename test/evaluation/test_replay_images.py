@@ -27,10 +27,11 @@ SETTINGS = ReplaySettings(replan_every=2)
 class SeeingPolicy(RandomPolicy):
     """Plans from the picture too; rates a chunk by the picture alone."""
 
-    def plan(self, observation, images=(), *, mode, candidates, rng):
+    def plan(self, observation, images=(), *, mode, candidates, strength, rng):
         image, = images
         assert image.dtype == np.uint8 and image.shape == (6, 8, 3)
-        plan = super().plan(observation, mode=mode, candidates=candidates, rng=rng)
+        plan = super().plan(
+            observation, mode=mode, candidates=candidates, strength=strength, rng=rng)
         return SimpleNamespace(actions=np.tanh(plan.actions + _looks(image[None])[0]))
 
     def q_values(self, observations, actions, images=()):

@@ -107,7 +107,8 @@ def test_random_latents_are_repeated_from_what_the_start_event_says(tmp_path):
     bag = write_bag(tmp_path / 'bag', messages, 'mcap')
     report = replay(bag, BUNDLE)
     assert max(report.figures['as_executed']['max_abs']) < 1e-9
-    assert report.figures['settings'] == {'mode': 'prior', 'candidates': 4, 'replan_every': 2}
+    assert report.figures['settings'] == {
+        'mode': 'prior', 'candidates': 4, 'strength': 1.0, 'replan_every': 2}
     other = replay(bag, BUNDLE, settings=ReplaySettings(seed=7))
     assert other.figures['as_executed']['rmse_of_half_range'] > 0.01
 

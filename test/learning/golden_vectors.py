@@ -73,12 +73,12 @@ class Golden:
 
     def batch(self, index: int) -> Transitions:
         """Return batch `index` of an update case."""
-        arrays = [self[f'batches.{name}'][index] for name in Transitions._fields]
-        batch = Transitions(*arrays)
-        return batch._replace(
-            observations=Observations(batch.observations),
-            actions=batch.actions.flatten(start_dim=1),
-            next_observations=Observations(batch.next_observations))
+        observations, actions, rewards, masks, later = (
+            self[f'batches.{name}'][index] for name in (
+                'observations', 'actions', 'rewards', 'masks', 'next_observations'))
+        return Transitions(
+            Observations(observations), actions.flatten(start_dim=1), rewards, masks,
+            Observations(later), cloned=torch.ones_like(rewards))
 
     def draws(self, index: int) -> FlowDraws:
         """Return the random draws of update `index`."""

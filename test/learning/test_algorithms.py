@@ -84,7 +84,7 @@ def observations(inputs='vector', rows=ROWS):
 def batch(agent, inputs='vector'):
     return Transitions(
         observations(inputs), torch.rand(ROWS, agent.chunk_size) * 2 - 1, -torch.rand(ROWS),
-        torch.ones(ROWS), observations(inputs))
+        torch.ones(ROWS), observations(inputs), torch.ones(ROWS))
 
 
 def draws(agent, seed=0):
@@ -145,6 +145,29 @@ LOSSES = [
     ('cfgrl', lambda agent, now, given, drawn: agent.value_loss(now, given), 'value'),
     ('cfgrl', lambda agent, now, given, drawn: agent.guided_loss(
         now, given, drawn, torch.linspace(-1, 1, ROWS)), 'decoder')]
+
+
+@every_algorithm
+def test_what_is_not_to_be_cloned_teaches_the_critics_only(name):
+    agent = make(name)
+    given, drawn = batch(agent), draws(agent)
+    seen = torch.arange(ROWS) < ROWS // 2
+    other = given._replace(
+        cloned=seen.float(), actions=torch.where(seen[:, None], given.actions, -given.actions))
+
+    def gradients(batch):
+        agent.zero_grad()
+        agent.loss(batch, drawn)[0].backward()
+        return {part: [p.grad.clone() for p in getattr(agent, part).parameters()]
+                for part in ('decoder', 'critic') if hasattr(agent, part)}
+
+    first, second, all_cloned = map(gradients, (
+        given._replace(cloned=seen.float()), other, given))
+    assert all(map(torch.equal, first['decoder'], second['decoder']))
+    assert not all(map(torch.equal, first['decoder'], all_cloned['decoder']))
+    if agent.has_critic:
+        assert not all(map(torch.equal, first['critic'], second['critic']))
+        assert all(map(torch.equal, first['critic'], all_cloned['critic']))
 
 
 @pytest.mark.parametrize(('name', 'loss', 'network'), LOSSES)
@@ -352,7 +375,7 @@ def test_what_imitates_and_climbs_does_both(name):
         actions = torch.rand(64, ACTION) * 2 - 1
         agent.update(Transitions(
             Observations(seen), actions, actions[:, 0], torch.zeros(64),
-            Observations(next_seen)), agent.draw(64, generator))
+            Observations(next_seen), torch.ones(64)), agent.draw(64, generator))
     now, latents = agent.encoded(observations(rows=100)), torch.randn(100, ACTION)
     first, second = agent.decode(now, latents).detach().unbind(-1)
     assert first.mean() > 0.5

@@ -13,6 +13,7 @@ from lps_ros.learning.algorithms.dsrl import DSRLDraws
 from lps_ros.learning.networks.observations import Observations
 from lps_ros.learning.networks.observations import ObservationShape
 import pytest
+import torch
 
 _NETWORKS = {'actor_bc_flow': 'decoder.mlp', 'latent_actor': 'latent_actor.mlp'}
 _LEAVES = {'kernel': 'weight', 'bias': 'bias', 'scale': 'scale'}
@@ -61,7 +62,7 @@ def batch():
     case = golden()
     return Transitions(
         Observations(case['observations']), case.flat('actions'), case['rewards'], case['masks'],
-        Observations(case['next_observations']))
+        Observations(case['next_observations']), torch.ones_like(case['rewards']))
 
 
 def draws():

@@ -14,6 +14,7 @@ import pytest
 import test_dit
 import test_golden_update
 import test_impala
+import torch
 
 ENCODERS = {'actor_bc_flow_encoder': 'decoder', 'latent_actor.encoder': 'latent_actor',
             'critic.encoder': 'critic', 'target_critic.encoder': 'target_critic'}
@@ -84,7 +85,8 @@ def observations(golden, name, index):
 
 
 def test_the_flow_loss_and_its_gradient(golden, agent):
-    batch = Transitions(None, golden['batches.actions'][0].flatten(start_dim=1), *[None] * 3)
+    actions = golden['batches.actions'][0].flatten(start_dim=1)
+    batch = Transitions(None, actions, None, None, None, cloned=torch.ones(len(actions)))
     draws = meanflow.FlowDraws(golden['mf.e'], golden['mf.t'], golden['mf.r'])
     loss, _ = agent.flow_loss(
         agent.encoded(observations(golden, 'observations', 0)), batch, draws)
@@ -110,7 +112,8 @@ def test_updates(golden, agent):
             observations(golden, 'observations', index),
             golden['batches.actions'][index].flatten(start_dim=1),
             golden['batches.rewards'][index], golden['batches.masks'][index],
-            observations(golden, 'next_observations', index))
+            observations(golden, 'next_observations', index),
+            cloned=torch.ones_like(golden['batches.rewards'][index]))
         # The published schedule: see presets 'published_robot'.
         agent.optimiser.param_groups[0]['lr'] = learning_rate(
             index, golden.config['training_steps'], peak=golden.config['lr'], schedule='cosine',

@@ -21,7 +21,8 @@ def encoded(agent, observations):
 def test_flow_loss(method):
     golden = Golden(f'a_mf_loss_{method}')
     agent = golden.lps()
-    batch = Transitions(None, golden['x'], None, None, None)
+    batch = Transitions(
+        None, golden['x'], None, None, None, cloned=torch.ones(len(golden['x'])))
     draws = meanflow.FlowDraws(golden['e'], golden['t'], golden['r'])
     loss, _ = agent.flow_loss(encoded(agent, golden['observations']), batch, draws)
     assert_close(loss, golden['loss'])
@@ -61,7 +62,8 @@ def test_tangent_is_pushed_through_the_last_rows_only(method):
 def test_critic_loss(aggregation):
     golden = Golden('b_critic_loss')
     agent = golden.lps(critic_aggregation=aggregation)
-    batch = Transitions(None, golden.flat('actions'), golden['rewards'], golden['masks'], None)
+    batch = Transitions(
+        None, golden.flat('actions'), golden['rewards'], golden['masks'], None, None)
     next_value = agent.next_value(encoded(agent, golden['next_observations']))
     loss, metrics = agent.critic_loss(encoded(agent, golden['observations']), batch, next_value)
     assert_close(loss, golden[f'{aggregation}.loss'])
@@ -115,7 +117,7 @@ def test_decoding(method):
 def test_adaptive_l2():
     golden = Golden('e_adaptive_l2_sphere')
     error = golden['err'].requires_grad_()
-    loss = meanflow.adaptive_l2(error)
+    loss = meanflow.adaptive_l2(error).mean()
     assert_close(loss, golden['adaptive_loss'])
     loss.backward()
     torch.testing.assert_close(error.grad, golden['adaptive_grad'], rtol=1e-4, atol=1e-8)

@@ -211,7 +211,7 @@ def test_an_update_leaves_nothing_on_the_cpu(recordings, monkeypatch, name, deco
         'device': 'meta', 'augment_probability': 1.0})
     normaliser = Normaliser.fit(recordings.observations)
     batches = Batches(ChunkSampler(
-        recordings, horizon=5, discount=0.99, task=contract().task, use_failures=False, seed=0),
+        recordings, horizon=5, discount=0.99, task=contract().task, failures='unused', seed=0),
         normaliser, settings)
     agent = ALGORITHMS[name](
         settings.learner, ObservationShape(vector=2, images=((6, 8),)), 2).to('meta')

@@ -93,8 +93,9 @@ def test_noise_changes_the_weights(tmp_path):
 
 
 def test_failures_are_used_on_request_only(tmp_path, recordings):
-    for use_failures in (False, True):
-        result = trainer(tmp_path / str(use_failures), steps=1, use_failures=use_failures).run()
+    for failures in ('unused', 'valued', 'cloned'):
+        use_failures = failures != 'unused'
+        result = trainer(tmp_path / failures, steps=1, failures=failures).run()
         metadata = load_bundle(result.bundle).metadata
         used = len(recordings.outcomes) if use_failures else recordings.outcomes.sum()
         assert 0 < recordings.outcomes.sum() < len(recordings.outcomes)

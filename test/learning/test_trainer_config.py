@@ -11,7 +11,7 @@ def test_defaults():
     assert config.learner.decoder_widths == (256,) * 4
     assert config.learner.critic_widths == (256,) * 3
     assert (config.learner.horizon, config.batch_size) == (5, 256)
-    assert not config.use_failures
+    assert config.failures == 'unused'
 
 
 def test_published_preset_and_what_overrides_it():
@@ -23,10 +23,10 @@ def test_published_preset_and_what_overrides_it():
 def test_yaml_and_overrides(tmp_path):
     path = tmp_path / 'settings.yaml'
     path.write_text('lr: 1e-4\nsteps: 100\ndecoder_widths: [8, 16]\nobservations: [tool]\n')
-    config = TrainerConfig.from_yaml(path, steps='200', use_failures='true', critic_widths='4,4')
+    config = TrainerConfig.from_yaml(path, steps='200', failures='valued', critic_widths='4,4')
     assert config.learner.lr == 1e-4
     assert config.steps == 200
-    assert config.use_failures is True
+    assert config.failures == 'valued'
     assert config.learner.decoder_widths == (8, 16)
     assert config.learner.critic_widths == (4, 4)
     assert config.observations == ('tool',)
@@ -45,8 +45,12 @@ def test_flat_settings_build_the_same_config():
     ({'lr': float('nan')}, 'lr: found nan, expected a number from'),
     ({'discount': '1.5'}, "discount: found '1.5', expected a number from 0 to 1"),
     ({'flow_method': 'ddpm'}, "flow_method: found 'ddpm', expected one of jit_mf, mfql, mf"),
-    ({'use_failures': 'perhaps'}, "use_failures: found 'perhaps', expected one of True, False"),
-    ({'use_failures': 1}, 'use_failures: found 1, expected one of True, False'),
+    ({'failures': 'perhaps'},
+     "failures: found 'perhaps', expected one of unused, valued, cloned"),
+    ({'failures': 'valued', 'algorithm': 'meanflow_bc'},
+     "failures: found 'valued', expected unused or cloned: meanflow_bc has no critic"),
+    ({'compile': 'perhaps'}, "compile: found 'perhaps', expected one of True, False"),
+    ({'compile': 1}, 'compile: found 1, expected one of True, False'),
     ({'decoder_widths': [64, -1]}, 'decoder_widths: found -1, expected an integer from 1'),
     ({'critic_widths': []}, 'critic_widths: found an empty list, expected one or more'),
     ({'latent_actor_widths': ''}, 'latent_actor_widths: found an empty list'),

@@ -40,13 +40,18 @@ class AlgorithmConfig:
 
 
 class Transitions(NamedTuple):
-    """One batch: observations, chunks (B, D), rewards (B,), masks (B,), what is seen next."""
+    """
+    One batch: observations, chunks (B, D), rewards (B,), masks (B,), what is seen next.
+
+    cloned (B,): 1 where the chunk is to be imitated, 0 where only critics learn from it.
+    """
 
     observations: Observations
     actions: Tensor
     rewards: Tensor
     masks: Tensor
     next_observations: Observations
+    cloned: Tensor
 
     def to(self, device: torch.device | str) -> 'Transitions':
         """Return the batch on a device."""

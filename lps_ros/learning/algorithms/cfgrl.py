@@ -85,8 +85,9 @@ class CFGRL(FlowDecoding, ActorCritic):
         """Return the flow loss of better chunks, flagged, plus a share of that of all."""
         better = (advantage > 0).to(batch.actions.dtype)
         zero = torch.zeros_like(draws.t)
-        errors = [flow_errors(self.decoder, now('decoder'), batch.actions, draws, flag)
-                  for flag in (zero, zero + 1)]
+        errors = [
+            batch.cloned * flow_errors(self.decoder, now('decoder'), batch.actions, draws, flag)
+            for flag in (zero, zero + 1)]
         loss = (better * errors[1] + self.config.unconditional_weight * errors[0]).mean()
         return loss, {
             'decoder/flow_loss': errors[0].detach().mean(), 'decoder/guided_loss': loss.detach(),

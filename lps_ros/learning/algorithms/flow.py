@@ -86,5 +86,6 @@ class FlowDecoding(Algorithm):
     def flow_loss(
             self, now: Encoded, batch: Transitions, draws: FlowDraws) -> tuple[Tensor, Metrics]:
         """Return the decoder's behaviour-cloning loss."""
-        loss = flow_errors(self.decoder, now('decoder'), batch.actions, draws).mean()
+        errors = flow_errors(self.decoder, now('decoder'), batch.actions, draws)
+        loss = (batch.cloned * errors).mean()
         return loss, {'decoder/flow_loss': loss.detach()}

@@ -79,16 +79,16 @@ def flow_sides(
 
 
 def adaptive_l2(error: Tensor) -> Tensor:
-    """Return the mean over rows of m / sqrt(m + 1e-3), m the mean square; the weight is fixed."""
+    """Return each row's m / sqrt(m + 1e-3) (B,), m the mean square; the weight is fixed."""
     square = error.square().mean(dim=-1)
-    return (square * torch.rsqrt(square.detach() + 1e-3)).mean()
+    return square * torch.rsqrt(square.detach() + 1e-3)
 
 
-def flow_loss(
+def flow_losses(
     decoder: Decoder, method: Method, features: Features, chunks: Tensor, draws: FlowDraws,
     flow_ratio: float,
 ) -> Tensor:
-    """Return the MeanFlow loss of cloning `chunks` (B, D); only the prediction has a gradient."""
+    """Return each row's MeanFlow loss (B,) of cloning `chunks` (B, D), targets without a graph."""
     t, span = draws.t, draws.t - draws.r
     v = draws.latents - chunks
     z = chunks + t * v
@@ -139,7 +139,8 @@ class MeanFlowDecoding(Algorithm):
     def flow_loss(
             self, now: Encoded, batch: Transitions, draws: FlowDraws) -> tuple[Tensor, Metrics]:
         """Return the decoder's behaviour-cloning loss."""
-        loss = flow_loss(
+        losses = flow_losses(
             self.decoder, self.config.flow_method, now('decoder'), batch.actions, draws,
             self.config.flow_ratio)
+        loss = (batch.cloned * losses).mean()
         return loss, {'decoder/flow_loss': loss.detach()}
