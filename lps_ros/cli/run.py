@@ -46,5 +46,5 @@ def run(arguments: argparse.Namespace) -> int:
         'bundle': str(arguments.bundle), 'contract': str(arguments.contract or ''),
         'mode': arguments.mode, 'candidates': arguments.candidates,
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
-        'seed': arguments.seed, 'autostart': not arguments.inactive, 'lock_step': arguments.lock_step,
-        'use_sim_time': arguments.sim_time}, arguments.ros)
+        'seed': arguments.seed, 'autostart': not arguments.inactive,
+        'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments.ros)

@@ -14,6 +14,8 @@ def nothing_starts(monkeypatch):
 @pytest.mark.parametrize(('options', 'expected'), [
     (('--candidates', '-1'), '--candidates is -1, expected 0 to 1024'),
     (('--candidates', '1025'), '--candidates is 1025, expected 0 to 1024'),
+    (('--strength', '1.5'), '--strength is 1.5, expected -1 to 1'),
+    (('--strength', 'nan'), '--strength is nan, expected -1 to 1'),
     (('--replan-every', '-2'), '--replan-every is -2, expected 0 to 1000'),
     (('--replan-every', '1001'), '--replan-every is 1001, expected 0 to 1000'),
     (('--episodes', '0'), '--episodes is 0, expected 1 to 1000000'),

@@ -90,7 +90,8 @@ def test_a_policy_that_sees_replays_its_own_run(capsys, tmp_path):
 
 
 @pytest.mark.parametrize('options', [
-    ('--mode', 'prior'), ('--candidates', '8', '--seed', '5'), ('--replan-every', '2')])
+    ('--mode', 'prior'), ('--strength', '0.4'), ('--candidates', '8', '--seed', '5'),
+    ('--replan-every', '2')])
 def test_options_change_what_is_replayed(capsys, tmp_path, bundle, own_run, options):
     bag = write_bag(tmp_path / 'own', own_run, 'mcap')
     changed = figures(capsys, tmp_path, bag, '--bundle', bundle, '--episodes', 1, *options)
@@ -126,6 +127,7 @@ def test_wrong_input_is_one_line_and_a_status(capsys, tmp_path, bundle, own_run)
             ((bag, '--bundle', bundle, '--episodes', 0), '--episodes is 0, expected 1 or more'),
             ((bag, '--bundle', bundle, '--candidates', 0), '--candidates is 0, expected 1 to'),
             ((bag, '--bundle', bundle, '--candidates', 1025), 'expected 1 to 1024'),
+            ((bag, '--bundle', bundle, '--strength', -0.5), '--strength is -0.5, expected 0 to 1'),
             ((bag, '--bundle', bundle, '--replan-every', 0), 'expected 1 to 1000'),
             ((bag, '--bundle', bundle, '--seed', -1), '--seed is -1, expected 0 to 2147483647'),
             ((bag, '--bundle', bundle, '--seed', 2**31), 'expected 0 to 2147483647')):

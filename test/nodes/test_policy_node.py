@@ -87,7 +87,8 @@ def _activate_at(robot, k, **parameters):
     robot.change(_ACTIVATE)
 
 
-def _planned(bundle, ticks, *, mode='steered', candidates=1, replan_every=5, seed=0):
+def _planned(
+        bundle, ticks, *, mode='steered', candidates=1, strength=1.0, replan_every=5, seed=0):
     """Return the command of each tick, planned in this process from what the robot observes."""
     contract, policy = bundle.contract, bundle.policy
     encoder, rng = ObservationEncoder(contract), torch.Generator().manual_seed(seed)
@@ -97,7 +98,8 @@ def _planned(bundle, ticks, *, mode='steered', candidates=1, replan_every=5, see
         rows = {spec.key: extract(spec, messages[spec.topic])[None]
                 for spec in contract.observations}
         plan = policy.plan(
-            encoder.encode(rows)[0], mode=mode, candidates=candidates, rng=rng)
+            encoder.encode(rows)[0], mode=mode, candidates=candidates, strength=strength,
+            rng=rng)
         commands += list(ActionCodec(contract).denormalise(plan.actions)[:replan_every])
     return np.array(commands[:len(ticks)])
 
@@ -110,7 +112,7 @@ def _sent(twists, openings):
 
 @pytest.mark.parametrize(('how', 'candidates'), [
     ({'seed': 1}, 3), ({'seed': 7, 'mode': 'prior'}, 1), ({'mode': 'prior', 'candidates': 8}, 8),
-    ({'candidates': 4, 'replan_every': 2}, 4)])
+    ({'candidates': 4, 'replan_every': 2}, 4), ({'strength': 0.25, 'candidates': 2}, 2)])
 def test_in_lock_step_every_command_is_the_plan_made_from_its_observation(
         robot, bundle, how, candidates):
     k = robot.next_tick()
