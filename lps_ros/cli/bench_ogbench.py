@@ -34,7 +34,8 @@ _EXAMPLES = """examples:
       --output runs/cube
 """
 # Settings that do not decide what the weights become, or that differ between the rows.
-_FREE = ('seed', 'log_every', 'checkpoint_every', 'device', 'threads', 'mode', 'candidates')
+_FREE = ('seed', 'log_every', 'checkpoint_every', 'device', 'threads', 'mode', 'candidates',
+         'strength')
 
 
 def add_parser(actions: argparse._SubParsersAction) -> None:
@@ -106,6 +107,8 @@ def run(arguments: argparse.Namespace) -> int:
     stop = Interruption()
     with calls_on_signals(stop.set):
         for seed in arguments.seeds:
+            if table.holds(seed, config.steps):
+                continue  # its checkpoint need not be there any more
             benchmark = OGBenchRun(
                 task, columns, trainer_config(
                     arguments, algorithm=arguments.algorithm, threads=arguments.threads,

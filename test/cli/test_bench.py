@@ -4,6 +4,7 @@ import csv
 import functools
 import json
 from pathlib import Path
+import shutil
 import signal
 from types import SimpleNamespace
 from urllib.error import URLError
@@ -224,6 +225,9 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_table(data, tmp_path, finish
     # What is finished is not done again.
     after(Batches, 'draw', 1, fail)
     after(kind, 'run_episode', 1, fail)
+    assert bench(*command) == 0
+    # Neither where only the table was kept.
+    shutil.rmtree(output / 'seed_0')
     assert bench(*command) == 0
 
 
