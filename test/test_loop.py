@@ -2,6 +2,8 @@
 
 import json
 from pathlib import Path
+import subprocess
+import sys
 
 from lps_ros.cli.evaluation_run import evaluate
 from lps_ros.cli.evaluation_run import EvaluationSettings
@@ -17,6 +19,7 @@ import pytest
 
 CONTRACT_FILE = Path(__file__).parents[1] / 'config' / 'ur5e_cube.yaml'
 CONTRACT = load_contract(CONTRACT_FILE)
+SHIPPED = Path(__file__).parents[1] / 'models' / 'ur5e_cube'
 EPISODES = 4
 SEED = 500
 # 0.05 s at the contract's 20 Hz.
@@ -69,6 +72,27 @@ def test_policy_drives_the_arm_towards_the_cube(loop: Path) -> None:
             assert {*episode.stream('twist').source} == {'policy'}
     figures = json.loads((loop / 'figures.json').read_text())
     assert [arm['episodes'] for arm in figures['arms'].values()] == [1, 1]
+
+
+def test_within_one_process_each_episode_is_that_over_ros(
+        tmp_path: Path, ros_domain: int) -> None:
+    arms = ('operator', 'prior', 'steered')
+    first, second = (evaluate(EvaluationSettings(
+        contract=CONTRACT, contract_file=CONTRACT_FILE, bundle=SHIPPED, arms=arms, episodes=2,
+        first_seed=SEED, task=1, output=tmp_path, in_process=in_process, record=False,
+        pictures=False)).results for in_process in (True, False))
+    assert first == second
+    assert len({result.steps for arm in arms for result in first[arm]}) > 3
+
+
+def test_one_process_needs_no_ros(tmp_path: Path) -> None:
+    code = ('import sys; sys.modules["rclpy"] = None; from lps_ros.cli.main import main; '
+            f'sys.exit(main(["demo", "--in-process", "--episodes", "1", "--output", '
+            f'{str(tmp_path / "demo")!r}]))')
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert 'steered            1/1' in done.stdout
+    assert 'recordings:' not in done.stdout
+    assert (tmp_path / 'demo' / 'report.html').exists()
 
 
 def recordings(loop: Path) -> Path:

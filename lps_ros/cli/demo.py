@@ -29,6 +29,7 @@ _EXAMPLE = """examples:
   lps demo                                  20 episodes each, behaviour prior against steering
   lps demo --arms operator,prior,steered --episodes 100 --first-seed 20000 --json table.json
   lps demo --free                           at real time instead of lock-step
+  lps demo --in-process --episodes 300      without ROS
   lps demo --full                           record, train and steer from nothing (half an hour)
 """
 _ARMS = ('operator', 'prior', 'steered')
@@ -56,6 +57,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--replan-every', type=int, default=0,
                         help="ticks between plans (0: the bundle's own)")
     parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
+    parser.add_argument('--in-process', action='store_true',
+                        help='lock-step without ROS, many times faster; no recordings')
     parser.add_argument('--output', type=Path, default=Path('demo_output'),
                         help='folder of report, recordings and logs')
     parser.add_argument('--no-record', action='store_true', help='keep no recordings')
@@ -98,7 +101,8 @@ def run(arguments: argparse.Namespace) -> int:
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=arguments.strength, replan_every=arguments.replan_every, free=arguments.free,
-        record=not arguments.no_record)
+        in_process=arguments.in_process,
+        record=not (arguments.no_record or arguments.in_process))
     evaluation = evaluate(settings)
     report = write_demo_report(output / 'report.html', settings, evaluation, command)
     print(f'report: {report}')
@@ -120,6 +124,10 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
             raise UserError(f"--arms has '{arm}', expected some of: {', '.join(_ARMS)}")
         if arm in arms[:place]:
             raise UserError(f"--arms has '{arm}' twice, expected each arm once")
+    for other in ('free', 'full'):
+        if arguments.in_process and getattr(arguments, other):
+            raise UserError(
+                f'--in-process is given with --{other}, which needs ROS; leave one out')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
     check_range(arguments, 'steps', 0)

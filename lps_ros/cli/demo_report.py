@@ -24,14 +24,14 @@ _DIFFERENCE_COLUMNS = {
 def card_results(
         settings: EvaluationSettings, figures: Mapping[str, Any], command: str) -> dict[str, Any]:
     """Return the figures as results of a bundle: a table by title, a row by arm."""
-    clock = 'At real time' if settings.free else 'In lock-step'
-    title = (f'{clock} over ROS, seeds {settings.seeds.start} to {settings.seeds.stop - 1}, '
-             f'`{command}`')
+    clock = settings.clock
+    title = (f'{clock[0].upper()}{clock[1:]}, seeds {settings.seeds.start} to '
+             f'{settings.seeds.stop - 1}, `{command}`')
     arms = {arm: _renamed(row, _ARM_COLUMNS) | {'how': figures['settings'][arm]}
             for arm, row in figures['arms'].items()}
     differences = {f'{row["of"]} - {row["minus"]}': _renamed(row, _DIFFERENCE_COLUMNS)
                    for row in figures['differences']}
-    return {title: arms} | ({f'Differences on these seeds, {clock.lower()}, of `{command}`':
+    return {title: arms} | ({f'Differences on these seeds, {clock}, of `{command}`':
                              differences} if differences else {})
 
 
@@ -43,12 +43,13 @@ def write_demo_report(
         path: Path, settings: EvaluationSettings, evaluation: Evaluation, command: str) -> Path:
     """Write the page and return its path."""
     figures = evaluation.figures
-    clock = 'at real time' if settings.free else 'in lock-step'
+    how = ('the arm is that of the ROS node, driven by the same code.' if settings.in_process
+           else 'each node was a process of its own, and the outcome is what the robot published.')
     report = Report('Latent Policy Steering: arm against arm')
     report.paragraph(
         f'{settings.episodes} episodes per arm on the same seeds (task {settings.task}, seeds '
-        f'{settings.seeds.start} to {settings.seeds.stop - 1}), {clock}, over real ROS 2 topics: '
-        'each node was a process of its own, and the outcome is what the robot published.')
+        f'{settings.seeds.start} to {settings.seeds.stop - 1}), {settings.clock}: '
+        f'{how}')
     report.code(command)
     report.table(*arm_table(figures), caption=(
         "success: OGBench's own, the cube within 4 cm of the goal, even if still held. placed: "
@@ -66,7 +67,7 @@ def write_demo_report(
     for arm, frames in evaluation.pictures.items():
         report.heading(f'{arm}, seed {settings.first_seed}')
         report.pictures(frames)
-    if settings.pictures and not evaluation.pictures:
+    if settings.pictures and not settings.in_process and not evaluation.pictures:
         report.paragraph('No pictures: this machine cannot render; logs/ says what to install.')
     report.heading('Policy')
     report.paragraph(f'Bundle {settings.bundle}; its README.md says how it was made.')

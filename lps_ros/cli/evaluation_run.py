@@ -1,9 +1,10 @@
-"""Arms of an evaluation on the same seeds: every node a process of its own, over real ROS."""
+"""Arms of an evaluation on the same seeds, each node a process over real ROS, or in this one."""
 
 from collections.abc import Iterator
 import contextlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain
 import json
 from pathlib import Path
 import time
@@ -36,6 +37,7 @@ class EvaluationSettings:
     :param strength: of steering, 0 to 1, below 0 for the bundle's own
     :param replan_every: ticks between plans, 0 for the bundle's own
     :param free: real time instead of lock-step
+    :param in_process: lock-step in this process, without ROS and recordings
     :param pictures: show the camera's frames of the first seed in the report
     """
 
@@ -52,6 +54,7 @@ class EvaluationSettings:
     strength: float = -1.0
     replan_every: int = 0
     free: bool = False
+    in_process: bool = False
     record: bool = True
     pictures: bool = True
 
@@ -59,6 +62,13 @@ class EvaluationSettings:
     def recordings(self) -> Path:
         """Return the folder of this run's recordings; earlier ones stay beside it."""
         return self.output / 'recordings' / time.strftime('%Y%m%dT%H%M%SZ', time.gmtime())
+
+    @property
+    def clock(self) -> str:
+        """Return in a few words how time passes and messages travel."""
+        if self.in_process:
+            return 'in lock-step within one process'
+        return f'{"at real time" if self.free else "in lock-step"} over ROS'
 
     @property
     def seeds(self) -> range:
@@ -122,17 +132,16 @@ def evaluate(settings: EvaluationSettings) -> Evaluation:
     table = LiveTable(settings.episodes, rate_hz=settings.contract.rate_hz,
                       full_steps=settings.contract.task.max_ticks)
     policy_arms = tuple(arm for arm in settings.arms if arm != 'operator')
-    if 'operator' in settings.arms:
-        for result in _operator_results(settings):
-            table.add('operator', result)
-    if policy_arms:
-        for arm, result in _policy_results(settings, policy_arms):
-            table.add(arm, result)
+    for arm, result in _in_process_results(settings) if settings.in_process else chain(
+            _operator_results(settings) if 'operator' in settings.arms else (),
+            _policy_results(settings, policy_arms) if policy_arms else ()):
+        table.add(arm, result)
     figures = table.summary()
     figures['settings'] = {arm: settings.describe(arm) for arm in settings.arms}
     for arm, text in figures['settings'].items():
         print(f'{arm}: {text}')
-    pictures = _pictures(settings, policy_arms) if settings.pictures else {}
+    pictures = _pictures(settings, policy_arms) if (
+        settings.pictures and not settings.in_process) else {}
     return Evaluation(results=table.arms, figures=figures, pictures=pictures)
 
 
@@ -153,6 +162,21 @@ def _policy_results(
                         task=settings.task, seed=seed, dataset=recordings,
                         **settings.policy(arm))
                     yield arm, result
+
+
+def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
+    from lps_ros.cli.in_process import InProcessRobot
+    from lps_ros.control.pilot import Steering
+    from lps_ros.nodes.policy_bundle import ready_bundle
+    import torch
+    torch.set_num_threads(1)  # as in the policy node
+    bundle = ready_bundle(str(settings.bundle), str(settings.contract_file))
+    robot = InProcessRobot(
+        settings.task, settings.contract.task.max_ticks, settings.contract.rate_hz)
+    for arm in settings.arms:
+        for seed in settings.seeds:
+            yield arm, robot.run_operator(seed) if arm == 'operator' else robot.run_policy(
+                seed, bundle.contract, bundle.policy, Steering(**settings.policy(arm)))
 
 
 def _pictures(
@@ -188,7 +212,7 @@ def _runner(
         yield runner
 
 
-def _operator_results(settings: EvaluationSettings) -> Iterator[EpisodeResult]:
+def _operator_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
     """Let the operator node run by itself, and follow its log."""
     log = settings.output / 'operator.jsonl'
     log.unlink(missing_ok=True)
@@ -199,7 +223,7 @@ def _operator_results(settings: EvaluationSettings) -> Iterator[EpisodeResult]:
             'task': settings.task, 'record': False, 'lock_step': not settings.free,
             'use_sim_time': True, 'log_file': str(log)})
         for status in follow_operator(nodes, log, settings.episodes):
-            yield EpisodeResult.from_status(status, settings.contract.rate_hz)
+            yield 'operator', EpisodeResult.from_status(status, settings.contract.rate_hz)
 
 
 def follow_operator(nodes: NodeProcesses, log: Path, episodes: int) -> Iterator[dict]:

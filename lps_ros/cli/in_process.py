@@ -1,0 +1,115 @@
+"""Episodes of the simulated robot in this process, without ROS: the same lock-step, but faster."""
+
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+from lps_ros.contract import Contract
+from lps_ros.contract import extract
+from lps_ros.contract import OutgoingMessage
+from lps_ros.control.pilot import Pilot
+from lps_ros.control.pilot import Steering
+from lps_ros.errors import UserError
+from lps_ros.evaluation.comparison import EpisodeResult
+from lps_ros.sim.operator import ClumsyOperator
+from lps_ros.sim.operator import OperatorSettings
+from lps_ros.sim.pose import Pose
+from lps_ros.sim.robot import JOINT_NAMES
+from lps_ros.sim.robot import RobotState
+from lps_ros.sim.robot import SimulatedRobot
+from lps_ros.sim.scene import STEPS_PER_PERIOD
+import numpy as np
+
+_BASE_FRAME = 'base_link'
+# The numbers of ticks and the reading of the clock after one are those of the node in lock-step,
+# as rounding of stamps must not make a difference.
+_FIRST_TICK = 20
+_AFTER_TICK_NS = 1_000_000
+_TWIST, _GRIPPER = 'servo_node/delta_twist_cmds', 'gripper_controller/commands'
+
+Act = Callable[[RobotState, int], tuple[np.ndarray, float]]
+
+
+class InProcessRobot:
+    """Runs episodes of one task; an outcome is what the same seed gives over ROS in lock-step."""
+
+    def __init__(self, task: int, episode_steps: int, rate_hz: float) -> None:
+        """Take how many control periods end an episode, and the control rate."""
+        self._robot = SimulatedRobot()
+        self._task = task
+        self._episode_steps = episode_steps
+        self._rate_hz = rate_hz
+
+    def run_operator(self, seed: int) -> EpisodeResult:
+        """Let the scripted operator demonstrate."""
+        operator = ClumsyOperator(OperatorSettings())
+        operator.reset(seed)
+        return self._run(seed, lambda state, tick: operator.act(state))
+
+    def run_policy(
+            self, seed: int, contract: Contract, policy: Any, steering: Steering) -> EpisodeResult:
+        """Let a policy drive, latents drawn by the seed; raises UserError if it does not act."""
+        import torch
+        pilot = Pilot(contract, policy, horizon=policy.horizon, steering=steering)
+        pilot.begin(torch.Generator().manual_seed(seed))
+
+        def act(state: RobotState, tick: int) -> tuple[np.ndarray, float]:
+            time_ns = contract.clock.time_ns(tick)
+            seen = observed(state)
+            for spec in contract.observations:
+                if spec.topic not in seen:
+                    raise UserError(f'{contract.name} observes {spec.topic}, expected some of '
+                                    f'{", ".join(seen)}; run it over ROS')
+                pilot.gate.accept(
+                    spec.key, extract(spec, seen[spec.topic]), stamp_ns=time_ns,
+                    received_ns=time_ns)
+            decision = pilot.tick(tick, lambda: time_ns + _AFTER_TICK_NS)
+            if decision.reasons:
+                raise UserError('the policy does not act: '
+                                + '; '.join(map(str, decision.reasons)))
+            return commanded(decision.messages)
+
+        return self._run(seed, act)
+
+    def _run(self, seed: int, act: Act) -> EpisodeResult:
+        self._robot.reset(self._task, seed, episode_steps=self._episode_steps)
+        tick = _FIRST_TICK
+        while not self._robot.progress.done:
+            self._robot.command(*act(self._robot.state(), tick))
+            self._robot.advance(STEPS_PER_PERIOD)
+            tick += 1
+        progress = self._robot.progress
+        return EpisodeResult(
+            seed=seed, success=progress.success, placed=progress.placed,
+            success_step=progress.success_step, placed_step=progress.placed_step,
+            steps=progress.step, sim_time_s=progress.step / self._rate_hz)
+
+
+def observed(state: RobotState) -> Mapping[str, Any]:
+    """Return what the robot's topics tell, by topic, as plain data with the messages' fields."""
+    joints = SimpleNamespace(
+        name=[*JOINT_NAMES, 'gripper_opening'],
+        position=[*state.joint_positions, state.gripper_opening_m],
+        velocity=[*state.joint_velocities, state.gripper_velocity_m_s],
+        effort=[*state.joint_efforts, state.gripper_force_n])
+    return {'joint_states': joints, 'tool_pose': _pose(state.tool),
+            'cube_pose': _pose(state.cube), 'goal_pose': _pose(state.goal)}
+
+
+def commanded(messages: Sequence[OutgoingMessage]) -> tuple[np.ndarray, float]:
+    """Return twist (4,) and opening in m of a tick's commands."""
+    content = {message.topic: message.content for message in messages}
+    linear, angular = (content[_TWIST]['twist'][part] for part in ('linear', 'angular'))
+    return (np.array([linear['x'], linear['y'], linear['z'], angular['z']]),
+            content[_GRIPPER]['data'][0])
+
+
+def _pose(pose: Pose) -> SimpleNamespace:
+    position, quaternion = (
+        SimpleNamespace(**dict(zip('xyzw', values.tolist())))
+        for values in (pose.position, pose.quaternion))
+    return SimpleNamespace(
+        header=SimpleNamespace(frame_id=_BASE_FRAME),
+        pose=SimpleNamespace(position=position, orientation=quaternion))
