@@ -30,10 +30,12 @@ _EXAMPLE = """examples:
   lps demo --arms operator,prior,steered --episodes 100 --first-seed 20000 --json table.json
   lps demo --free                           at real time instead of lock-step
   lps demo --in-process --episodes 300      without ROS
+  lps demo --camera                         a policy that sees the cube instead of being told
   lps demo --full                           record, train and steer from nothing (half an hour)
 """
 _ARMS = ('operator', 'prior', 'steered')
 _ROBOT = 'ur5e_cube'
+_CAMERA_TRAINING = f'config/train_{_ROBOT}_camera.yaml'
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -42,6 +44,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         'demo', help='drive the simulated robot with a policy, over ROS', epilog=_EXAMPLE,
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--bundle', type=Path, help='policy bundle (default: the shipped one)')
+    parser.add_argument('--camera', action='store_true',
+                        help='the shipped bundle that sees a camera and knows no poses; with '
+                             '--full: record and train with the camera')
     parser.add_argument('--episodes', type=int, default=20, help='episodes per arm')
     parser.add_argument('--first-seed', type=int, default=10_000, help='seeds count up from here')
     parser.add_argument(
@@ -89,20 +94,24 @@ def run(arguments: argparse.Namespace) -> int:
         record_demonstrations(
             contract_file=contract_file, dataset=output / 'dataset', task=arguments.task,
             episodes=arguments.demonstrations, max_ticks=contract.task.max_ticks,
-            logs=logs / 'record')
+            logs=logs / 'record', camera=arguments.camera)
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
               bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train',
-              command=command)
+              command=command,
+              config=share_path(_CAMERA_TRAINING) if arguments.camera else None)
     from lps_ros.learning.bundle import update_results
 
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
-        bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
+        bundle=(bundle or share_path(_shipped(arguments.camera))).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=arguments.strength, replan_every=arguments.replan_every, free=arguments.free,
         in_process=arguments.in_process,
         record=not (arguments.no_record or arguments.in_process))
+    if arguments.camera and not settings.camera:
+        raise UserError(f'--camera: bundle {settings.bundle} sees no camera; leave out --camera, '
+                        'or give a bundle that was trained with one')
     evaluation = evaluate(settings)
     report = write_demo_report(output / 'report.html', settings, evaluation, command)
     print(f'report: {report}')
@@ -114,6 +123,11 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'model card: {settings.bundle / "README.md"}')
     write_json(arguments.json, {'command': command, **evaluation.figures})
     return 0
+
+
+def _shipped(camera: bool) -> str:
+    """Return where the package's own bundle lies."""
+    return f'models/{_ROBOT}_camera' if camera else f'models/{_ROBOT}'
 
 
 def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -144,7 +158,8 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
 
 def _keep_to_settings(output: Path, arguments: argparse.Namespace) -> None:
     """Let a full demo go on in a folder only where it was begun with the same settings."""
-    wanted = {name: getattr(arguments, name) for name in ('task', 'demonstrations', 'steps')}
+    wanted = {name: getattr(arguments, name) for name in (
+        'task', 'demonstrations', 'steps', 'camera')}
     file = output / 'full_demo.json'
     if file.exists():
         begun = json.loads(file.read_text(encoding='utf-8'))

@@ -1,6 +1,7 @@
 """Arms of an evaluation on the same seeds, each node a process over real ROS, or in this one."""
 
 from collections.abc import Iterator
+from collections.abc import Mapping
 import contextlib
 from dataclasses import dataclass
 from functools import cached_property
@@ -8,8 +9,11 @@ from itertools import chain
 import json
 from pathlib import Path
 import time
+from typing import Any
 from typing import TYPE_CHECKING
 
+from lps_ros.cli.demo_camera import camera_parameters
+from lps_ros.cli.demo_camera import recorder_parameters
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.contract import Contract
 from lps_ros.errors import UserError
@@ -22,8 +26,8 @@ if TYPE_CHECKING:
 
 # Pictures of an episode in the report.
 _PICTURES = 6
-# Not part of the demo's recordings: rendering costs more than all the rest.
-_CAMERA = 'front'
+# Of the report's pictures where the policy itself sees none.
+_REPORT_CAMERA = {'camera': True, 'camera_width': 320, 'camera_height': 240}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,11 +79,26 @@ class EvaluationSettings:
         """Return the seeds that every arm runs."""
         return range(self.first_seed, self.first_seed + self.episodes)
 
+    @cached_property
+    def metadata(self) -> dict[str, Any]:
+        """Return what the bundle says of itself; raises BundleError where it is none."""
+        from lps_ros.learning.bundle_reading import read_metadata
+        return read_metadata(self.bundle)
+
+    @cached_property
+    def images(self) -> tuple[str, ...]:
+        """Return the keys of the images that the policy sees."""
+        return tuple(self.metadata.get('observations', {}).get('images', ()))
+
+    @cached_property
+    def camera(self) -> dict[str, bool | int | float]:
+        """Return the simulated robot's parameters for what the policy sees, {} for nothing."""
+        return camera_parameters(self.contract, self.images)
+
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
-        metadata = json.loads((self.bundle / 'policy.json').read_text(encoding='utf-8'))
         own = {'mode': 'steered', 'candidates': 1, 'strength': 1.0, 'replan_every': 0,
-               **metadata.get('steering', {})}
+               **self.metadata.get('steering', {})}
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every}
         steered = own | {name: value for name, value in given.items() if value}
@@ -109,7 +128,7 @@ class EvaluationSettings:
 
     @property
     def robot(self) -> dict[str, bool | int | float | str]:
-        """Return the parameters of the simulated robot."""
+        """Return the parameters of the simulated robot, but for its camera."""
         return {'mode': 'free' if self.free else 'lock_step', 'task': self.task,
                 'seed': self.first_seed, 'episode_steps': self.contract.task.max_ticks}
 
@@ -153,8 +172,8 @@ def _policy_results(
             # First, so that it knows the policy's topics before the first command.
             nodes.start('recorder', {
                 'contract': str(settings.contract_file), 'use_sim_time': True,
-                'leave_out': _CAMERA})
-        with _runner(settings, nodes) as runner:
+                **recorder_parameters(settings.contract, settings.images)})
+        with _runner(settings, nodes, settings.camera) as runner:
             for arm in arms:
                 recordings = settings.recordings / arm if settings.record else None
                 for seed in settings.seeds:
@@ -172,7 +191,8 @@ def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, Epi
     torch.set_num_threads(1)  # as in the policy node
     bundle = ready_bundle(str(settings.bundle), str(settings.contract_file))
     robot = InProcessRobot(
-        settings.task, settings.contract.task.max_ticks, settings.contract.rate_hz)
+        settings.task, settings.contract.task.max_ticks, settings.contract.rate_hz,
+        settings.camera)
     for arm in settings.arms:
         for seed in settings.seeds:
             yield arm, robot.run_operator(seed) if arm == 'operator' else robot.run_policy(
@@ -183,10 +203,10 @@ def _pictures(
         settings: EvaluationSettings, arms: tuple[str, ...]) -> dict[str, list[np.ndarray]]:
     """Repeat the first seed with the camera on; nothing where this machine cannot render."""
     pictures = {}
-    camera = {'camera': True, 'camera_width': 320, 'camera_height': 240}
+    camera = settings.camera or _REPORT_CAMERA
     try:
         with NodeProcesses(settings.output / 'logs' / 'pictures') as nodes, \
-                _runner(settings, nodes, **camera) as runner:
+                _runner(settings, nodes, camera) as runner:
             for arm in arms:
                 _, frames = runner.run(
                     task=settings.task, seed=settings.first_seed, **settings.policy(arm))
@@ -200,10 +220,10 @@ def _pictures(
 @contextlib.contextmanager
 def _runner(
         settings: EvaluationSettings, nodes: NodeProcesses,
-        **robot: bool | int) -> 'Iterator[EpisodeRunner]':
+        camera: Mapping[str, bool | int | float]) -> 'Iterator[EpisodeRunner]':
     """Start robot and policy, and give what runs episodes with them."""
     from lps_ros.nodes.episode_runner import episode_runner
-    nodes.start('simulated_robot', {**settings.robot, **robot})
+    nodes.start('simulated_robot', {**settings.robot, **camera})
     nodes.start('policy', {
         'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
         'use_sim_time': True, 'lock_step': not settings.free})

@@ -3,8 +3,12 @@
 from pathlib import Path
 import time
 
+from lps_ros.cli.demo_camera import camera_parameters
+from lps_ros.cli.demo_camera import image_keys
+from lps_ros.cli.demo_camera import recorder_parameters
 from lps_ros.cli.evaluation_run import follow_operator
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.contract import load_contract
 from lps_ros.data.dataset import Dataset
 from lps_ros.errors import UserError
 from tqdm import tqdm
@@ -15,22 +19,26 @@ FIRST_DEMONSTRATION_SEED = 0
 
 def record_demonstrations(
         *, contract_file: Path, dataset: Path, episodes: int, task: int, max_ticks: int,
-        logs: Path, clean: bool = False) -> None:
+        logs: Path, clean: bool = False, camera: bool = False) -> None:
     """
     Let the scripted operator demonstrate while the recorder records, in lock-step.
 
     :param dataset: folder that is filled up to so many episodes; seeds count on
     :param clean: a skilful operator instead of the clumsy one
-    :raises UserError: where a node has died
+    :param camera: record the contract's images too
+    :raises UserError: where a node has died, or the camera is asked for and cannot render
     """
     recorded = len(Dataset(dataset).episodes()) if dataset.exists() else 0
     if recorded >= episodes:
         print(f'{dataset} holds {recorded} episodes already')
         return
     first_seed = FIRST_DEMONSTRATION_SEED + recorded
-    robot = {'mode': 'lock_step', 'task': task, 'seed': first_seed, 'episode_steps': max_ticks}
-    recorder = {'contract': str(contract_file), 'dataset': str(dataset), 'leave_out': 'front',
-                'operator': 'scripted', 'source': 'teleop', 'use_sim_time': True}
+    contract = load_contract(contract_file)
+    seen = image_keys(contract) if camera else ()
+    robot = {'mode': 'lock_step', 'task': task, 'seed': first_seed, 'episode_steps': max_ticks,
+             **camera_parameters(contract, seen)}
+    recorder = {'contract': str(contract_file), 'dataset': str(dataset), 'operator': 'scripted',
+                'source': 'teleop', 'use_sim_time': True, **recorder_parameters(contract, seen)}
     log = logs / 'operator.jsonl'
     operator = {'episodes': episodes - recorded, 'first_seed': first_seed, 'task': task,
                 'record': True, 'lock_step': True, 'use_sim_time': True, 'clean': clean,
@@ -49,14 +57,15 @@ def record_demonstrations(
 
 def train(
         *, contract_file: Path, dataset: Path, run: Path, bundle: Path, steps: int,
-        seed: int, logs: Path, command: str = '') -> None:
+        seed: int, logs: Path, command: str = '', config: Path | None = None) -> None:
     """
     Train on the dataset with the trainer node, which leaves a policy bundle.
 
     Goes on from the run's checkpoint; does nothing where the bundle is there already.
 
-    :param steps: training steps, 0 for the trainer's default
+    :param steps: training steps, 0 for as many as the settings say
     :param command: what the bundle notes as the command that made it
+    :param config: YAML file of training settings, None for the defaults
     :raises UserError: where training fails
     """
     if bundle.exists():
@@ -68,6 +77,8 @@ def train(
                   'autostart': True, 'exit_when_done': True}
     if steps:
         parameters['steps'] = steps
+    if config is not None:
+        parameters['config'] = str(config)
     start_s = time.monotonic()
     with NodeProcesses(logs) as nodes:
         nodes.start('trainer', parameters)

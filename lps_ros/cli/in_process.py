@@ -23,6 +23,7 @@ from lps_ros.sim.scene import STEPS_PER_PERIOD
 import numpy as np
 
 _BASE_FRAME = 'base_link'
+_CAMERA = 'front'
 # The numbers of ticks and the reading of the clock after one are those of the node in lock-step,
 # as rounding of stamps must not make a difference.
 _FIRST_TICK = 20
@@ -35,12 +36,19 @@ Act = Callable[[RobotState, int], tuple[np.ndarray, float]]
 class InProcessRobot:
     """Runs episodes of one task; an outcome is what the same seed gives over ROS in lock-step."""
 
-    def __init__(self, task: int, episode_steps: int, rate_hz: float) -> None:
-        """Take how many control periods end an episode, and the control rate."""
+    def __init__(
+            self, task: int, episode_steps: int, rate_hz: float,
+            camera: Mapping[str, Any]) -> None:
+        """
+        Take how many control periods end an episode, and the control rate.
+
+        :param camera: `camera_parameters` of what the policy sees
+        """
         self._robot = SimulatedRobot()
         self._task = task
         self._episode_steps = episode_steps
         self._rate_hz = rate_hz
+        self._camera = camera
 
     def run_operator(self, seed: int) -> EpisodeResult:
         """Let the scripted operator demonstrate."""
@@ -57,7 +65,7 @@ class InProcessRobot:
 
         def act(state: RobotState, tick: int) -> tuple[np.ndarray, float]:
             time_ns = contract.clock.time_ns(tick)
-            seen = observed(state)
+            seen = observed(state) | self._pictures()
             for spec in contract.observations:
                 if spec.topic not in seen:
                     raise UserError(f'{contract.name} observes {spec.topic}, expected some of '
@@ -73,6 +81,15 @@ class InProcessRobot:
 
         return self._run(seed, act)
 
+    def _pictures(self) -> dict[str, Any]:
+        if not self._camera:
+            return {}
+        width, height = self._camera['camera_width'], self._camera['camera_height']
+        pixels = self._robot.render(_CAMERA, width, height)
+        return {f'camera/{_CAMERA}/image_raw': SimpleNamespace(
+            header=SimpleNamespace(frame_id=''), encoding='rgb8', width=width, height=height,
+            step=3 * width, data=pixels.tobytes())}
+
     def _run(self, seed: int, act: Act) -> EpisodeResult:
         self._robot.reset(self._task, seed, episode_steps=self._episode_steps)
         tick = _FIRST_TICK
@@ -87,7 +104,7 @@ class InProcessRobot:
             steps=progress.step, sim_time_s=progress.step / self._rate_hz)
 
 
-def observed(state: RobotState) -> Mapping[str, Any]:
+def observed(state: RobotState) -> dict[str, Any]:
     """Return what the robot's topics tell, by topic, as plain data with the messages' fields."""
     joints = SimpleNamespace(
         name=[*JOINT_NAMES, 'gripper_opening'],

@@ -15,6 +15,12 @@ class ImageFormat:
     encoding: str = 'rgb8'
     crop: tuple[float, float, float, float] | None = None  # x, y, w, h; fractions of the source
 
+    @property
+    def source_size(self) -> tuple[int, int]:
+        """Width and height in pixels of the source that is cropped but not resized."""
+        _, _, width, height = self.crop or (0.0, 0.0, 1.0, 1.0)
+        return round(self.width / width), round(self.height / height)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:

@@ -23,7 +23,8 @@ from torch import Tensor
 
 Metrics = dict[str, Tensor]
 DecoderKind = Literal['mlp', 'dit_nano', 'dit_tiny', 'dit_small', 'dit_base']
-EncoderKind = Literal['impala_debug', 'impala_small', 'impala', 'impala_large']
+EncoderKind = Literal[
+    'impala_debug', 'impala_tiny', 'impala_small', 'impala', 'impala_large']
 
 
 @dataclass(frozen=True, kw_only=True)
