@@ -30,7 +30,7 @@ RANGES = {
     'critic_widths': (1, 65536), 'latent_actor_widths': (1, 65536), 'critics': (1, 64),
     'lr': (1e-12, 1), 'warm_up': (0, 0.5), 'final_lr': (0, 1), 'gradient_clip': (0, 1e6),
     'alpha': (0, 1e6), 'tau': (0, 1), 'flow_ratio': (0, 1), 'flow_steps': (1, 1000),
-    'actor_widths': (1, 65536), 'target_candidates': (1, 1024), 'expectile': (0, 1),
+    'actor_widths': (1, 65536), 'target_candidates': (0, 1024), 'expectile': (0, 1),
     'unconditional_weight': (0, 1e6), 'guidance': (0, 1000)}
 # How a policy is run; in a preset that of LPS, other algorithms keep their own way.
 STEERING = ('mode', 'candidates', 'strength', 'replan_every')
@@ -114,6 +114,9 @@ class TrainerConfig:
         if config.candidates > 1 and not kind.has_critic:
             raise ConfigError(f'{source}: candidates: found {config.candidates}, expected 1: '
                               f'{algorithm} has no critic to choose by')
+        if algorithm == 'best_of_n' and not learner.target_candidates:
+            raise ConfigError(f'{source}: target_candidates: found 0, expected 1 to 1024: '
+                              'best_of_n has no actor whose latent the target could take')
         if config.failures == 'valued' and not kind.has_critic:
             raise ConfigError(f"{source}: failures: found 'valued', expected unused or cloned: "
                               f'{algorithm} has no critic to learn from them')

@@ -10,7 +10,7 @@ from typing import Any
 from lps_ros.learning.algorithms.algorithm import Transitions
 from lps_ros.learning.algorithms.lps import LPS
 from lps_ros.learning.algorithms.lps import LPSConfig
-from lps_ros.learning.algorithms.meanflow import FlowDraws
+from lps_ros.learning.algorithms.target_selection import CandidateDraws
 from lps_ros.learning.networks.observations import Observations
 from lps_ros.learning.networks.observations import ObservationShape
 import numpy as np
@@ -80,9 +80,10 @@ class Golden:
             Observations(observations), actions.flatten(start_dim=1), rewards, masks,
             Observations(later), cloned=torch.ones_like(rewards))
 
-    def draws(self, index: int) -> FlowDraws:
-        """Return the random draws of update `index`."""
-        return FlowDraws(*(self[f'draws.{name}'][index] for name in 'etr'))
+    def draws(self, index: int) -> CandidateDraws:
+        """Return the random draws of update `index`; the target takes no other latents."""
+        latents, t, r = (self[f'draws.{name}'][index] for name in 'etr')
+        return CandidateDraws(latents, t, r, candidates=latents[None][:0])
 
 
 def load(agent: LPS, parameters: dict[str, Tensor]) -> None:

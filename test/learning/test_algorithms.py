@@ -67,8 +67,8 @@ def make(name, inputs='vector', vector=VECTOR, **changes):
     torch.manual_seed(3)
     kind = ALGORITHMS[name]
     shape = ObservationShape(vector=vector, images=((4, 5),) * 2 if 'images' in inputs else ())
-    agent = kind(kind.config_type(
-        **own(name, SMALL), shared_encoder='one' in inputs, **changes), shape, ACTION)
+    agent = kind(kind.config_type(**{
+        **own(name, SMALL), 'shared_encoder': 'one' in inputs, **changes}), shape, ACTION)
     with torch.no_grad():
         for parameter in agent.parameters():
             if parameter.requires_grad:
@@ -287,7 +287,7 @@ def test_target_of_best_of_n_is_the_best_of_its_candidates():
     later, candidates = agent.encoded(observations()), draws(agent).candidates
     assert candidates.shape == (3, ROWS, agent.chunk_size)
     values = [agent.decoded_value(later, latents) for latents in candidates]
-    best = agent.next_value(later, candidates)
+    best = agent.best_value(later, candidates)
     torch.testing.assert_close(best, torch.stack(values).amax(0))
     assert not best.requires_grad
 
@@ -409,3 +409,18 @@ def test_value_beats_cloning_on_the_slider(name, slider, tmp_path, monkeypatch):
         assert 0.6 * operator < ticks < 1.4 * operator
     else:
         assert ticks < 0.6 * operator
+
+
+def test_the_target_of_lps_is_the_actors_or_the_best_of_random_latents():
+    for count in (0, 3):
+        agent = make('lps', target_candidates=count)
+        given, drawn = batch(agent), draws(agent)
+        assert drawn.candidates.shape == (count, ROWS, agent.chunk_size)
+        later = agent.encoded(given.next_observations)
+        expected = agent.best_value(later, drawn.candidates) if count else agent.next_value(later)
+        other = agent.next_value(later) if count else expected + 1
+        assert not torch.allclose(expected, other)
+        now = agent.encoded(given.observations)
+        loss, metrics = agent.loss(given, drawn)
+        critic, _ = agent.critic_loss(now, given, expected)
+        torch.testing.assert_close(metrics['critic/critic_loss'], critic.detach())

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from typing import ClassVar
-from typing import NamedTuple
 
 from lps_ros.learning.algorithms.actor_critic import ActorCritic
 from lps_ros.learning.algorithms.actor_critic import CriticConfig
@@ -16,8 +15,8 @@ from lps_ros.learning.algorithms.algorithm import Metrics
 from lps_ros.learning.algorithms.algorithm import Transitions
 from lps_ros.learning.algorithms.meanflow import MeanFlowConfig
 from lps_ros.learning.algorithms.meanflow import MeanFlowDecoding
-from lps_ros.learning.networks.observations import Encoded
-import torch
+from lps_ros.learning.algorithms.target_selection import CandidateDraws
+from lps_ros.learning.algorithms.target_selection import TargetSelection
 from torch import Tensor
 
 
@@ -28,16 +27,7 @@ class BestOfNConfig(MeanFlowConfig, CriticConfig):
     target_candidates: int = 8  # latents of which the critic's target takes the best
 
 
-class BestOfNDraws(NamedTuple):
-    """Latents and times of the flow loss; candidates (N, B, D), the latents of the target."""
-
-    latents: Tensor
-    t: Tensor
-    r: Tensor
-    candidates: Tensor
-
-
-class BestOfN(MeanFlowDecoding, ActorCritic):
+class BestOfN(TargetSelection, MeanFlowDecoding, ActorCritic):
     """Decoder, critics and target critics, trained together by one Adam."""
 
     name = 'best_of_n'
@@ -45,28 +35,10 @@ class BestOfN(MeanFlowDecoding, ActorCritic):
     steering: ClassVar[Mapping[str, Any]] = {
         'mode': 'prior', 'candidates': 32, 'replan_every': 2}
 
-    def draw(self, batch_size: int, generator: torch.Generator) -> BestOfNDraws:
-        """Draw the random numbers of the flow loss, then the latents of the target."""
-        flow = super().draw(batch_size, generator)
-        points = torch.randn(
-            self.config.target_candidates, batch_size, self.chunk_size, generator=generator)
-        return BestOfNDraws(*flow, self.prior(points))
-
-    @torch.no_grad()
-    def next_value(self, later: Encoded, candidates: Tensor) -> Tensor:
-        """Return the target critics' value (B,) of the best chunk of candidates (N, B, D)."""
-        count = len(candidates)
-        decoder, critic = (
-            tuple(part.repeat(count, 1) for part in later(network))
-            for network in ('decoder', 'target_critic'))
-        chunks = self.decoded(decoder, candidates.flatten(0, 1))
-        return self.aggregated(self.target_critic(critic, chunks)).unflatten(
-            0, (count, -1)).amax(0)
-
-    def loss(self, batch: Transitions, draws: BestOfNDraws) -> tuple[Tensor, Metrics]:
+    def loss(self, batch: Transitions, draws: CandidateDraws) -> tuple[Tensor, Metrics]:
         """Return the sum of both losses, at the same parameters."""
         now = self.encoded(batch.observations)
-        next_value = self.next_value(self.encoded(batch.next_observations), draws.candidates)
+        next_value = self.best_value(self.encoded(batch.next_observations), draws.candidates)
         critic, critic_metrics = self.critic_loss(now, batch, next_value)
         flow, flow_metrics = self.flow_loss(now, batch, draws)
         return critic + flow, critic_metrics | flow_metrics

@@ -11,9 +11,10 @@ from lps_ros.learning.algorithms.algorithm import Metrics
 from lps_ros.learning.algorithms.algorithm import Transitions
 from lps_ros.learning.algorithms.latent_steering import LatentActorConfig
 from lps_ros.learning.algorithms.latent_steering import LatentSteering
-from lps_ros.learning.algorithms.meanflow import FlowDraws
 from lps_ros.learning.algorithms.meanflow import MeanFlowConfig
 from lps_ros.learning.algorithms.meanflow import MeanFlowDecoding
+from lps_ros.learning.algorithms.target_selection import CandidateDraws
+from lps_ros.learning.algorithms.target_selection import TargetSelection
 from lps_ros.learning.networks.observations import Encoded
 from torch import Tensor
 
@@ -22,8 +23,11 @@ from torch import Tensor
 class LPSConfig(MeanFlowConfig, LatentActorConfig):
     """Settings of LPS."""
 
+    # Random latents of which the critic's target takes the best; 0: the actor's, as published.
+    target_candidates: int = 0
 
-class LPS(LatentSteering, MeanFlowDecoding, ActorCritic):
+
+class LPS(LatentSteering, TargetSelection, MeanFlowDecoding, ActorCritic):
     """Decoder, latent actor, critics and target critics, trained together by one Adam."""
 
     name = 'lps'
@@ -37,10 +41,12 @@ class LPS(LatentSteering, MeanFlowDecoding, ActorCritic):
             chunks = self.decoded(now.fixed('decoder'), latents)
             return self.climbed_value(now, chunks)
 
-    def loss(self, batch: Transitions, draws: FlowDraws) -> tuple[Tensor, Metrics]:
+    def loss(self, batch: Transitions, draws: CandidateDraws) -> tuple[Tensor, Metrics]:
         """Return the sum of the three losses, all at the same parameters."""
         now = self.encoded(batch.observations)
-        next_value = self.next_value(self.encoded(batch.next_observations))
+        later = self.encoded(batch.next_observations)
+        next_value = (self.best_value(later, draws.candidates) if len(draws.candidates)
+                      else self.next_value(later))
         critic, critic_metrics = self.critic_loss(now, batch, next_value)
         flow, flow_metrics = self.flow_loss(now, batch, draws)
         latent, latent_metrics = self.latent_loss(now)
