@@ -1,5 +1,6 @@
-"""`lps train` on recorded episodes: every algorithm, and the ways to end it."""
+"""`lps train` on recorded episodes: every algorithm, torchrun, and the ways to end it."""
 
+import os
 from pathlib import Path
 import signal
 import subprocess
@@ -13,9 +14,14 @@ from lps_ros.cli.main import main
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.checkpoint import NAME
+from lps_ros.learning.checkpoint import read_progress
 import pytest
 
 PATIENCE_S = 60.0
+FOREVER = 100_000_000
+TORCHRUN = (sys.executable, '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node', '2',
+            '-m', '--', 'lps_ros.cli.main')
+LOOPBACK = os.environ | {'GLOO_SOCKET_IFNAME': 'lo'}
 
 
 @pytest.fixture
@@ -57,16 +63,52 @@ def test_under_nohup_training_outlives_its_terminal(arguments, tmp_path):
     assert process.returncode == 130
 
 
-def start(arguments, ignored=None):
-    """Start a training that would not end, and wait until it is under way."""
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'lps_ros.cli.main', *arguments, 'steps=100000000'],
-        stdout=subprocess.PIPE, text=True,
-        preexec_fn=None if ignored is None else lambda: signal.signal(ignored, signal.SIG_IGN))
-    log = Path(arguments[arguments.index('--run') + 1]) / 'tensorboard'
+@pytest.mark.parametrize('how', ['torchrun ends', 'one ends', 'one is killed'])
+def test_processes_of_torchrun_end_together(arguments, tmp_path, how):
+    torchrun = start([*arguments, 'checkpoint_every=2'], launcher=TORCHRUN)
+    checkpoint = tmp_path / 'run' / NAME
+    wait_for(checkpoint.exists, torchrun)
+    if how == 'torchrun ends':
+        torchrun.send_signal(signal.SIGTERM)
+    else:
+        os.kill(children(torchrun)[-1], signal.SIGTERM if how == 'one ends' else signal.SIGKILL)
+    output, _ = torchrun.communicate(timeout=PATIENCE_S)
+    assert torchrun.returncode != 0
+    if how != 'one is killed':
+        assert output.count('go on with --resume') == 1
+    assert read_progress(checkpoint).step > 0
+
+
+def test_processes_of_torchrun_tell_an_error_once(arguments):
+    done = subprocess.run(
+        [*TORCHRUN, *arguments, 'batch_size=10'], stderr=subprocess.PIPE, text=True,
+        timeout=PATIENCE_S, env=LOOPBACK)
+    assert done.returncode != 0
+    lines = [line for line in done.stderr.splitlines() if line.startswith('error:')]
+    assert len(lines) == 1
+    assert 'batch_size: found 10, which 2 processes cannot share equally' in lines[0]
+
+
+def children(process):
+    """Return the ids of a process's children."""
+    text = Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
+    return [int(number) for number in text.split()]
+
+
+def wait_for(condition, process):
     end_s = time.monotonic() + PATIENCE_S
-    while not any(log.glob('events*')):
+    while not condition():
         assert process.poll() is None and time.monotonic() < end_s
         time.sleep(0.05)
+
+
+def start(arguments, ignored=None, launcher=(sys.executable, '-m', 'lps_ros.cli.main')):
+    """Start a training that would not end, and wait until it is under way."""
+    process = subprocess.Popen(
+        [*launcher, *arguments, f'steps={FOREVER}'],
+        stdout=subprocess.PIPE, text=True, env=LOOPBACK,
+        preexec_fn=None if ignored is None else lambda: signal.signal(ignored, signal.SIG_IGN))
+    log = Path(arguments[arguments.index('--run') + 1]) / 'tensorboard'
+    wait_for(lambda: any(log.glob('events*')), process)
     return process
 
