@@ -61,7 +61,8 @@ def claim(device: torch.device) -> None:
     if device.index is not None:
         raise ConfigError(f"device: found '{device}', expected 'cuda' under torchrun, which gives "
                           'each process a GPU of its own')
-    torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ['LOCAL_RANK']))
 
 
 @contextmanager

@@ -10,11 +10,13 @@ import time
 from data_samples import CONTRACT
 from data_samples import marked
 from data_samples import record
+import h5py
 from lps_ros.cli.main import main
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.checkpoint import NAME
 from lps_ros.learning.checkpoint import read_progress
+import numpy as np
 import pytest
 
 PATIENCE_S = 60.0
@@ -41,6 +43,26 @@ def test_every_algorithm_trains_from_recordings_to_a_bundle(arguments, tmp_path,
     assert main([*arguments, f'algorithm={algorithm}', 'steps=4']) == 0
     bundle = load_bundle(tmp_path / 'run' / 'bundle')
     assert bundle.metadata['algorithm']['name'] == algorithm
+
+
+def test_a_frame_that_does_not_decode_is_one_line_and_keeps_the_checkpoint(
+        arguments, tmp_path, capsys):
+    dataset = tmp_path / 'pictures'
+    record(dataset, marked(20, images=True))
+    arguments[arguments.index('--dataset') + 1] = str(dataset)
+    arguments += ['observations=joints,front', 'encoder=impala_debug', 'steps=2']
+    assert main(arguments) == 0
+    checkpoint = tmp_path / 'run' / NAME
+    before = checkpoint.read_bytes()
+    path = record(dataset, marked(20, images=True))
+    with h5py.File(path, 'r+') as file:
+        data = file['stream/front/data']
+        data[...] = np.zeros_like(data[()])
+    assert main([*arguments, '--resume']) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f'error: {path}: stream front: frame 0 does not decode')
+    assert error.count('\n') == 1
+    assert checkpoint.read_bytes() == before
 
 
 @pytest.mark.parametrize('how', [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

@@ -107,6 +107,21 @@ def kinds(batch_size):
     return first, batch_size - first
 
 
+def test_each_process_takes_the_gpu_of_its_local_rank(monkeypatch):
+    taken = []
+    monkeypatch.setattr(torch.cuda, 'set_device', taken.append)
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setenv('LOCAL_RANK', '3')
+    distributed.claim(torch.device('cuda'))
+    assert taken == []
+    monkeypatch.setattr(distributed, 'several', lambda: True)
+    distributed.claim(torch.device('cpu'))
+    distributed.claim(torch.device('cuda'))
+    assert taken == [3]
+    with pytest.raises(ConfigError, match="found 'cuda:1', expected 'cuda' under torchrun"):
+        distributed.claim(torch.device('cuda:1'))
+
+
 def test_alone_nothing_is_joined(monkeypatch):
     monkeypatch.delenv('TORCHELASTIC_RUN_ID', raising=False)
     with distributed.joined():
