@@ -6,6 +6,7 @@ import shlex
 import sys
 import threading
 from typing import Any
+from typing import TYPE_CHECKING
 
 from lps_ros.cli.interruption import calls_on_signals
 from lps_ros.cli.output_file import output_file
@@ -13,10 +14,16 @@ from lps_ros.cli.output_file import write_json
 from lps_ros.contract import load_contract
 from tqdm import tqdm
 
+if TYPE_CHECKING:
+    from lps_ros.learning.trainer import Trainer
+    from lps_ros.learning.trainer import TrainingResult
+
 _EXAMPLES = """examples:
   lps train --contract config/my_arm.yaml --dataset ~/demos --bundle models/my_policy
   lps train --contract config/my_arm.yaml --dataset ~/demos --run runs/a --set steps=20000 seed=1
   lps train --contract config/my_arm.yaml --dataset ~/demos --run runs/a --resume
+  torchrun --nproc-per-node 2 -m -- lps_ros.cli.main train --contract config/my_arm.yaml \
+    --dataset ~/demos --set device=cuda batch_size=512   # two GPUs
   tensorboard --logdir runs
 """
 
@@ -41,25 +48,37 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train; Ctrl-C and a request to end leave a checkpoint."""
+    from lps_ros.learning import distributed
+    with distributed.joined():
+        with distributed.together():
+            trainer = _trainer(arguments)
+        stop = threading.Event()
+        with calls_on_signals(stop.set), _Bar() as bar:
+            result = trainer.run(bar.show if distributed.is_first() else None, stop)
+        if distributed.is_first():
+            _tell(result, arguments.json)
+    return 130 if result.bundle is None else 0
+
+
+def _trainer(arguments: argparse.Namespace) -> 'Trainer':
     contract = load_contract(arguments.contract)
     settings = dict(_setting(text) for text in arguments.set)
     from lps_ros.learning.trainer import Trainer
     from lps_ros.learning.trainer_config import TrainerConfig
     config = (TrainerConfig.from_yaml(arguments.config, **settings) if arguments.config
               else TrainerConfig.from_mapping(settings))
-    trainer = Trainer(
+    return Trainer(
         config, arguments.dataset, contract, arguments.run, bundle=arguments.bundle,
         resume=arguments.resume, command=shlex.join(['lps', *sys.argv[1:]]))
-    stop = threading.Event()
-    with calls_on_signals(stop.set), _Bar() as bar:
-        result = trainer.run(bar.show, stop)
-    write_json(arguments.json, {
+
+
+def _tell(result: 'TrainingResult', json_file: Path | None) -> None:
+    write_json(json_file, {
         'step': result.step, 'trained_s': result.trained_s, 'metrics': result.metrics})
     if result.bundle is None:
         print(f'stopped at step {result.step}; go on with --resume')
-        return 130
-    print(f'policy bundle: {result.bundle} ({result.step} steps, {result.trained_s:.0f} s)')
-    return 0
+    else:
+        print(f'policy bundle: {result.bundle} ({result.step} steps, {result.trained_s:.0f} s)')
 
 
 def _setting(text: str) -> tuple[str, str]:

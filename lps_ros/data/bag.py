@@ -94,7 +94,8 @@ def _is_compressed(folder: Path) -> bool:
     try:
         content = yaml.safe_load(metadata.read_text(encoding='utf-8'))
         mode = content['rosbag2_bagfile_information'].get('compression_mode') or 'none'
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, UnicodeDecodeError,
+            RecursionError) as error:
         raise BagError(f'{metadata}: found no rosbag2 metadata; '
                        'run `ros2 bag reindex` on the folder') from error
     return mode.lower() != 'none'

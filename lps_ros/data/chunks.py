@@ -109,10 +109,14 @@ class Sampler:
     def state(self, state: dict[str, Any]) -> None:
         self._generator.bit_generator.state = state
 
-    def sample(self, batch_size: int) -> Batch:
-        """Draw chunks with replacement, every start being equally likely."""
-        return self.batch(self.starts[self._generator.integers(
-            len(self.starts), size=batch_size)])
+    def sample(self, batch_size: int, rows: np.ndarray | None = None) -> Batch:
+        """
+        Draw chunks with replacement, every start being equally likely.
+
+        rows: those of the batch to return, int64; None for all of them.
+        """
+        starts = self.starts[self._generator.integers(len(self.starts), size=batch_size)]
+        return self.batch(starts if rows is None else starts[rows])
 
 
 class ChunkSampler(Sampler):

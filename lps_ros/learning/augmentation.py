@@ -1,6 +1,5 @@
 """Random crops of camera frames, so that a policy does not depend on single pixels."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -20,18 +19,18 @@ class RandomCrop:
     probability: float
 
     def draw(
-            self, frames: Sequence[Tensor], generator: torch.Generator) -> tuple[Tensor, ...]:
+            self, views: int, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """
-        Draw the offsets int64 (B, 2) from 0 to 2 * padding for each of these uint8 (B, h, w, 3).
+        Draw the offsets int64 (B, 2) from 0 to 2 * padding for each view of the batch.
 
         There are none where the batch is to be left as it is.
         """
-        if not frames or not self.padding or not self.probability:
+        if not views or not self.padding or not self.probability:
             return ()
         if torch.rand((), generator=generator) >= self.probability:
             return ()
-        return tuple(torch.randint(2 * self.padding + 1, (len(each), 2), generator=generator)
-                     for each in frames)
+        return tuple(torch.randint(2 * self.padding + 1, (batch_size, 2), generator=generator)
+                     for _ in range(views))
 
     def apply(self, frames: Tensor, offsets: Tensor) -> Tensor:
         """Crop uint8 (B, h, w, 3) at offsets (B, 2), row and column; its edge is repeated."""

@@ -26,16 +26,20 @@ class Batches:
         self._mean = torch.from_numpy(normaliser.mean)
         self._std = torch.from_numpy(normaliser.std)
 
-    def draw(self, generator: torch.Generator) -> Transitions:
-        """Return the next batch, on the device; `generator` is one on the CPU."""
-        batch = self.sampler.sample(self._size)
-        vectors = [self._normalised(each, generator)
+    def draw(self, generator: torch.Generator, rows: Tensor | None = None) -> Transitions:
+        """
+        Return the next batch, on the device; `generator` is one on the CPU.
+
+        rows: those to return, int64; what is random is drawn for all of them.
+        """
+        batch = self.sampler.sample(self._size, None if rows is None else rows.numpy())
+        vectors = [self._normalised(each, generator, rows)
                    for each in (batch.observations, batch.next_observations)]
         frames = [self._moved(torch.from_numpy(each))
                   for each in (*batch.images, *batch.next_images)]
-        offsets = self._crop.draw(frames, generator)
+        offsets = self._crop.draw(len(frames), self._size, generator)
         if offsets:
-            frames = [self._crop.apply(each, self._moved(by))
+            frames = [self._crop.apply(each, self._moved(chosen(by, rows)))
                       for each, by in zip(frames, offsets, strict=True)]
         cameras = len(batch.images)
         now, later = (
@@ -46,16 +50,23 @@ class Batches:
             **{name: self._moved(torch.from_numpy(getattr(batch, name)))
                for name in ('actions', 'rewards', 'masks', 'cloned')})
 
-    def _normalised(self, observations: np.ndarray, generator: torch.Generator) -> Tensor:
+    def _normalised(
+            self, observations: np.ndarray, generator: torch.Generator,
+            rows: Tensor | None) -> Tensor:
         """Normalise observations (B, S) and add the noise of the augmentation."""
         normalised = (torch.from_numpy(observations) - self._mean) / self._std
         if self._noise:
-            noise = torch.randn(normalised.shape, generator=generator)
-            normalised.add_(noise, alpha=self._noise)
+            noise = torch.randn(self._size, normalised.shape[1], generator=generator)
+            normalised.add_(chosen(noise, rows), alpha=self._noise)
         return normalised
 
     def _moved(self, values: Tensor) -> Tensor:
         return moved(values, self._device)
+
+
+def chosen(values: Tensor, rows: Tensor | None) -> Tensor:
+    """Return these rows, int64, of values (..., B, X); all of them for None."""
+    return values if rows is None else values.index_select(-2, rows)
 
 
 def moved(values: Tensor, device: torch.device) -> Tensor:

@@ -49,6 +49,9 @@ def read_metadata(path: Path) -> dict[str, Any]:
             raise
         raise BundleError(f'{source}: is not JSON: {error}; the bundle is damaged, copy it '
                           'again') from error
+    except RecursionError:
+        raise BundleError(f'{source}: found lists or objects nested hundreds of levels deep; the '
+                          'bundle is damaged, copy it again') from None
     if not isinstance(content, dict):
         raise BundleError(f'{source}: found a {type(content).__name__}, expected an object; the '
                           'bundle is damaged, copy it again')

@@ -11,6 +11,7 @@ from lps_ros.contract import ObservationEncoder
 from lps_ros.data.files import disk_errors
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning import checkpoint
+from lps_ros.learning import distributed
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.batches import Batches
@@ -79,10 +80,25 @@ class Trainer:
         tell = callback or (lambda progress: None)
         if self.config.threads:
             torch.set_num_threads(self.config.threads)
-        device = _device(self.config.device)
-        data = TrainingData.open(
+        with distributed.together():
+            device = _device(self.config.device)
+        data = distributed.first_alone(lambda: TrainingData.open(
             self._dataset, self.contract, self.config,
-            lambda done, total: tell({'phase': 'cache', 'step': done, 'steps': total}))
+            lambda done, total: tell({'phase': 'cache', 'step': done, 'steps': total})))
+        with distributed.together():
+            loop, normaliser = self._loop(data, device)
+        loop.run(tell, stop_event or Event())
+        with distributed.together():
+            finished = loop.step == self.config.steps
+            if finished and distributed.is_first():
+                self._save_bundle(loop, data, normaliser)
+        return TrainingResult(
+            step=loop.step, metrics=loop.means, trained_s=loop.trained_s,
+            bundle=self.bundle if finished else None)
+
+    def _loop(
+            self, data: TrainingData, device: torch.device) -> tuple[TrainingLoop, Normaliser]:
+        """Return the loop, at its beginning or as the checkpoint has it."""
         agent, normaliser = self._start(data)
         identity = {'fingerprint': data.description['fingerprint'],
                     'data_hash': self.contract.data_hash}
@@ -93,11 +109,7 @@ class Trainer:
             self.run_dir, identity)
         if self._resume:
             loop.restore()
-        loop.run(tell, stop_event or Event())
-        finished = loop.step == self.config.steps
-        return TrainingResult(
-            step=loop.step, metrics=loop.means, trained_s=loop.trained_s,
-            bundle=self._save_bundle(loop, data, normaliser) if finished else None)
+        return loop, normaliser
 
     def _start(self, data: TrainingData) -> tuple[Algorithm, Normaliser]:
         """Return an agent with random weights, or those of the bundle to start from."""
@@ -123,12 +135,12 @@ class Trainer:
         return agent, bundle.policy.normaliser
 
     def _save_bundle(
-            self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser) -> Path:
+            self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser) -> None:
         metadata = training_metadata(
             self.config, data, command=self._command, trained_s=loop.trained_s,
             metrics=loop.means)
-        return save_bundle(self.bundle, agent=loop.agent, contract=self.contract,
-                           normaliser=normaliser, metadata=metadata)
+        save_bundle(self.bundle, agent=loop.agent, contract=self.contract,
+                    normaliser=normaliser, metadata=metadata)
 
 
 def _observed(contract: Contract, config: TrainerConfig) -> Contract:
@@ -144,6 +156,7 @@ def _device(name: str) -> torch.device:
     """Return the device of a name; raises ConfigError where this machine has none."""
     try:
         device = torch.device(name)
+        distributed.claim(device)
         torch.zeros(1, device=device)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

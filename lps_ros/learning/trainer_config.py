@@ -133,6 +133,9 @@ class TrainerConfig:
         except (yaml.YAMLError, UnicodeDecodeError) as error:
             line = ' '.join(str(error).split())
             raise ConfigError(f'{path}: is not YAML: {line}; correct it') from error
+        except RecursionError:
+            raise ConfigError(f'{path}: found lists or mappings nested hundreds of levels deep, '
+                              'expected settings; correct the brackets') from None
         if not isinstance(values, dict | None):
             raise ConfigError(f'{path}: found {type(values).__name__}, expected a mapping of '
                               "settings, such as 'steps: 9000'")

@@ -1,13 +1,17 @@
 """Updates, reports and checkpoints of one training run."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextlib import nullcontext
 from pathlib import Path
 from threading import Event
 from typing import Any
 
 from lps_ros.learning import checkpoint
+from lps_ros.learning import distributed
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.batches import Batches
+from lps_ros.learning.batches import chosen
 from lps_ros.learning.batches import moved
 from lps_ros.learning.errors import TrainingError
 from lps_ros.learning.meter import Meter
@@ -25,7 +29,11 @@ _FREE = ('log_every', 'checkpoint_every', 'device', 'threads', *STEERING)
 
 
 class TrainingLoop:
-    """The state of a run and its loop; `identity` tells one run from another."""
+    """
+    The state of a run and its loop; `identity` tells one run from another.
+
+    Raises ConfigError where the processes of the run cannot share its batches equally.
+    """
 
     def __init__(
             self, agent: Algorithm, batches: Batches, config: TrainerConfig, run_dir: Path,
@@ -42,6 +50,7 @@ class TrainingLoop:
         self._batches = batches
         self._losses = losses(agent, config)
         self._generator = torch.Generator().manual_seed(config.seed)
+        self._rows = distributed.own_rows(config.batch_size, agent.kinds)
 
     def restore(self) -> None:
         """Go back to the checkpoint; raises TrainingError where it is of another run."""
@@ -58,9 +67,10 @@ class TrainingLoop:
     def run(self, tell: Callable[[dict[str, Any]], None], stop: Event) -> None:
         """Train to the last step or until `stop` is set, then write a checkpoint."""
         config = self._config
+        distributed.check_same(self._identity | {'step': self.step})
         meter = Meter()
-        with SummaryWriter(self._tensorboard, purge_step=self.step) as writer:
-            while self.step < config.steps and not stop.is_set():
+        with self._writer() as writer:
+            while self.step < config.steps and not distributed.any_of(stop.is_set()):
                 meter.add(self._update())
                 self.step += 1
                 saves = self.step % config.checkpoint_every == 0
@@ -75,10 +85,10 @@ class TrainingLoop:
     def _update(self) -> dict[str, Tensor]:
         config = self._config
         self.agent.optimiser.param_groups[0]['lr'] = self._lr()
-        batch = self._batches.draw(self._generator)
+        batch = self._batches.draw(self._generator, self._rows)
         draws = self.agent.draw(config.batch_size, self._generator)
         device = torch.device(config.device)
-        draws = type(draws)(*(moved(each, device) for each in draws))
+        draws = type(draws)(*(moved(chosen(each, self._rows), device) for each in draws))
         return self.agent.update(batch, draws, self._losses)
 
     def _lr(self) -> float:
@@ -87,12 +97,25 @@ class TrainingLoop:
             self.step, config.steps, peak=config.learner.lr, schedule=config.lr_schedule,
             warm_up=config.warm_up, final=config.final_lr)
 
+    def _writer(self) -> AbstractContextManager[SummaryWriter | None]:
+        if not distributed.is_first():
+            return nullcontext()
+        return SummaryWriter(self._tensorboard, purge_step=self.step)
+
     def _report(
-            self, meter: Meter, writer: SummaryWriter,
+            self, meter: Meter, writer: SummaryWriter | None,
             tell: Callable[[dict[str, Any]], None]) -> None:
-        self.means, rate, elapsed_s = meter.read()
-        self._check(not_finite(self.means))
+        means, rate, elapsed_s = meter.read()
+        self.means = distributed.mean_metrics(means)
         self.trained_s += elapsed_s
+        with distributed.together():
+            self._check(not_finite(self.means))
+            if writer is not None:
+                self._show(rate, writer, tell)
+
+    def _show(
+            self, rate: float, writer: SummaryWriter,
+            tell: Callable[[dict[str, Any]], None]) -> None:
         for name, value in self.means.items():
             writer.add_scalar(name, value, self.step)
         writer.add_scalar('training/updates_per_s', rate, self.step)
@@ -102,11 +125,14 @@ class TrainingLoop:
               'lr': self._lr(), 'metrics': self.means})
 
     def _save(self) -> None:
-        finite = all(value.isfinite().all() for value in self.agent.state_dict().values())
-        self._check(None if finite else 'a weight is not finite')
-        checkpoint.save_checkpoint(self._path, self.agent, self._generator, checkpoint.Progress(
-            step=self.step, trained_s=self.trained_s, run=self._identity,
-            sampler=self._batches.sampler.state))
+        with distributed.together():
+            finite = all(value.isfinite().all() for value in self.agent.state_dict().values())
+            self._check(None if finite else 'a weight is not finite')
+            if distributed.is_first():
+                checkpoint.save_checkpoint(
+                    self._path, self.agent, self._generator, checkpoint.Progress(
+                        step=self.step, trained_s=self.trained_s, run=self._identity,
+                        sampler=self._batches.sampler.state))
 
     def _check(self, fault: str | None) -> None:
         if fault:

@@ -5,6 +5,7 @@ import os
 import cv2
 from data_samples import CONTRACT
 from data_samples import contract
+from data_samples import joints
 from data_samples import marked
 from data_samples import PERIOD_NS
 from data_samples import record
@@ -156,6 +157,19 @@ def test_a_damaged_frame_is_named_and_the_previous_cache_stays(dataset):
     path = record(dataset, marked(9, images=True))
     edit(path, 'stream/front/data', np.zeros_like)
     with pytest.raises(EpisodeError, match=f'{path}: stream front: frame 0 does not decode'):
+        TrainingCache.build(dataset, contract())
+    path.unlink()
+    np.testing.assert_array_equal(
+        TrainingCache.build(dataset, contract()).images['front'], whole)
+
+
+def test_a_number_that_is_not_finite_beside_frames_leaves_the_previous_cache(dataset):
+    whole = np.array(TrainingCache.build(dataset, contract()).images['front'])
+    path = record(dataset, [
+        joints(4 * PERIOD_NS, float('nan'))
+        if message.topic == 'joint_states' and message.received_ns == 4 * PERIOD_NS else message
+        for message in marked(9, images=True)])
+    with pytest.raises(DatasetError, match=f'{path}: joints.position.shoulder is nan at tick 4'):
         TrainingCache.build(dataset, contract())
     path.unlink()
     np.testing.assert_array_equal(

@@ -33,8 +33,7 @@ def test_the_offset_in_the_middle_changes_nothing():
 
 
 def test_every_frame_gets_its_own_offset_all_being_equally_likely():
-    frames = torch.empty(7000, 1, 1, 3, dtype=torch.uint8)
-    first, second = RandomCrop(padding=3, probability=1.0).draw((frames, frames), rng())
+    first, second = RandomCrop(padding=3, probability=1.0).draw(2, 7000, rng())
     for offsets in (first, second):
         counts = torch.bincount(7 * offsets[:, 0] + offsets[:, 1], minlength=49)
         assert len(counts) == 49
@@ -45,14 +44,14 @@ def test_every_frame_gets_its_own_offset_all_being_equally_likely():
 
 def test_a_batch_is_cropped_as_a_whole_with_the_given_probability():
     crop, generator = RandomCrop(padding=3, probability=0.3), rng()
-    drawn = [crop.draw((FRAMES, FRAMES), generator) for _ in range(1000)]
+    drawn = [crop.draw(2, 49, generator) for _ in range(1000)]
     assert {len(each) for each in drawn} == {0, 2}
     assert 250 < sum(bool(each) for each in drawn) < 350
 
 
 def test_the_same_generator_gives_the_same_crops():
     crop = RandomCrop(padding=3, probability=0.5)
-    draws = [[crop.draw((FRAMES,), generator) for _ in range(8)]
+    draws = [[crop.draw(1, 49, generator) for _ in range(8)]
              for generator in (rng(1), rng(1), rng(2))]
     same = [all(torch.equal(a, b) for a, b in zip(one, two)) and len(one) == len(two)
             for one, two in zip(draws[0], draws[1])]
@@ -60,11 +59,11 @@ def test_the_same_generator_gives_the_same_crops():
     assert [len(each) for each in draws[0]] != [len(each) for each in draws[2]]
 
 
-@pytest.mark.parametrize(('crop', 'frames'), [
-    (RandomCrop(padding=0, probability=0.5), (FRAMES,)),
-    (RandomCrop(padding=3, probability=0.0), (FRAMES,)),
-    (RandomCrop(padding=3, probability=0.5), ())])
-def test_where_there_is_nothing_to_crop_nothing_is_drawn(crop, frames):
+@pytest.mark.parametrize(('crop', 'views'), [
+    (RandomCrop(padding=0, probability=0.5), 1),
+    (RandomCrop(padding=3, probability=0.0), 1),
+    (RandomCrop(padding=3, probability=0.5), 0)])
+def test_where_there_is_nothing_to_crop_nothing_is_drawn(crop, views):
     generator = rng()
-    assert crop.draw(frames, generator) == ()
+    assert crop.draw(views, 49, generator) == ()
     assert torch.equal(generator.get_state(), rng().get_state())

@@ -177,6 +177,7 @@ def test_truncated_weights(bundle):
 
 
 @pytest.mark.parametrize(('text', 'line'), [
+    (100_000 * '{"a":', 'nested hundreds of levels deep'),
     ('{"schema', 'is not JSON'), ('[]', 'found a list, expected an object'),
     ('{}', 'found schema_version None'), (b'\xff\xfe'.decode('latin1'), 'is not JSON')])
 def test_bad_json(bundle, text, line):

@@ -11,6 +11,7 @@ from learning_samples import config
 from learning_samples import contract
 from learning_samples import use_cache
 from lps_ros.contract import ContractError
+from lps_ros.data import DatasetError
 from lps_ros.data.chunks import ChunkSampler
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning import checkpoint
@@ -190,6 +191,71 @@ def test_settings_that_decide_the_weights_may_not_change_on_resume(tmp_path, cha
     trainer(tmp_path, steps=13).run(*stop_at(5))
     with pytest.raises(TrainingError, match=f'was made with {next(iter(change))} '):
         trainer(tmp_path, resume=True, steps=13, **change).run()
+
+
+@pytest.mark.parametrize('colour', [0, 90, 255])
+def test_frames_and_positions_that_never_change_still_train(
+        tmp_path, recordings, monkeypatch, colour):
+    use_cache(monkeypatch, replace(
+        recordings, observations=np.full_like(recordings.observations, 3.0),
+        images={'camera': np.full_like(recordings.images['camera'], colour)}))
+    trained = trainer(tmp_path, steps=13).run()
+    assert all(np.isfinite(value) for value in trained.metrics.values())
+    assert all(value.isfinite().all() for value in weights(trained).values())
+
+
+def test_a_batch_may_be_larger_than_the_recordings(tmp_path, monkeypatch):
+    few = image_cache(1)
+    use_cache(monkeypatch, few)
+    trained = trainer(tmp_path, batch_size=512).run()
+    assert load_bundle(trained.bundle).metadata['data']['chunks'] < 512
+
+
+def test_a_chunk_longer_than_an_episode_is_refused(tmp_path, recordings):
+    with pytest.raises(DatasetError, match=(
+            r'^dataset/\d+.hdf5: has \d+ transitions, expected at least a chunk of 100; remove')):
+        trainer(tmp_path, horizon=100).run()
+    assert not (tmp_path / checkpoint.NAME).exists()
+
+
+def test_divergence_of_an_image_encoder_keeps_the_last_good_checkpoint(tmp_path, monkeypatch):
+    trainer(tmp_path, steps=23).run(*stop_at(10))
+    before = (tmp_path / checkpoint.NAME).read_bytes()
+    update = torch.optim.Adam.step
+
+    def poisoned(self, *arguments):
+        update(self, *arguments)
+        self.param_groups[0]['params'][0].data.fill_(float('nan'))
+    assert next(trained_parts()).startswith('encoders.')
+    monkeypatch.setattr(torch.optim.Adam, 'step', poisoned)
+    with pytest.raises(TrainingError, match=r'diverged by update 15: .* is nan; .* still good'):
+        trainer(tmp_path, resume=True, steps=23).run()
+    assert (tmp_path / checkpoint.NAME).read_bytes() == before
+    assert not (tmp_path / 'bundle').exists()
+
+
+def trained_parts():
+    """Yield the names of the weights in the order in which the optimiser has them."""
+    agent = ALGORITHMS['lps'](
+        seeing().learner, ObservationShape(vector=2, images=((6, 8),)), 2)
+    return (name for name, value in agent.named_parameters() if value.requires_grad)
+
+
+def test_the_highest_learning_rate_ends_with_finite_weights_or_one_line(tmp_path):
+    try:
+        trained = trainer(tmp_path, lr=1, lr_schedule='constant', steps=40).run()
+    except TrainingError as error:
+        assert str(error).startswith('training diverged by update ')
+        assert '\n' not in str(error)
+    else:
+        assert all(value.isfinite().all() for value in weights(trained).values())
+
+
+def test_a_gpu_that_is_not_there(tmp_path):
+    with pytest.raises(ConfigError, match="found 'cuda:99', which cannot be used") as error:
+        trainer(tmp_path, device='cuda:99').run()
+    assert '\n' not in str(error.value)
+    assert not (tmp_path / checkpoint.NAME).exists()
 
 
 def test_cameras_are_left_out_unless_they_are_named(tmp_path):

@@ -73,6 +73,7 @@ def test_errors(values, line):
 
 @pytest.mark.parametrize(('text', 'line'), [
     ('- steps', 'found list, expected a mapping'), ('steps: [', 'is not YAML'),
+    ('steps: ' + 5000 * '[', 'nested hundreds of levels deep'),
     ('steps: -1', 'steps: found -1')])
 def test_errors_name_the_file(tmp_path, text, line):
     path = tmp_path / 'settings.yaml'

@@ -9,6 +9,7 @@ from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
 from lps_ros.learning.algorithms.algorithm import frozen
 from lps_ros.learning.algorithms.algorithm import Metrics
 from lps_ros.learning.algorithms.algorithm import Transitions
+from lps_ros.learning.distributed import mean
 from lps_ros.learning.networks.heads import Critic
 from lps_ros.learning.networks.observations import Encoded
 from lps_ros.learning.networks.observations import ObservationShape
@@ -28,8 +29,8 @@ class CriticConfig(AlgorithmConfig):
 
 
 def climbing_loss(q: Tensor) -> Tensor:
-    """Return minus the mean of values (B,), in units of their size."""
-    return -q.mean() / q.detach().abs().mean()
+    """Return minus the mean of values (B,), in units of their size over all processes."""
+    return -q.mean() / mean(q.detach().abs().mean())
 
 
 class ActorCritic(Algorithm):

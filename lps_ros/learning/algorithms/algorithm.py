@@ -12,6 +12,7 @@ from typing import ClassVar
 from typing import Literal
 from typing import NamedTuple
 
+from lps_ros.learning.distributed import average_gradients
 from lps_ros.learning.networks.layers import project_to_sphere
 from lps_ros.learning.networks.observations import Encoded
 from lps_ros.learning.networks.observations import Encoders
@@ -118,8 +119,12 @@ class Algorithm(nn.Module):
         return Encoded(self.encoders, observations)
 
     def draw(self, batch_size: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-        """Draw all random numbers of one update, on the CPU."""
+        """Draw all random numbers of one update, on the CPU; rows are the last axis but one."""
         raise NotImplementedError
+
+    def kinds(self, batch_size: int) -> tuple[int, ...]:
+        """Return how many rows have the same part in the loss, in the order of the batch."""
+        return (batch_size,)
 
     def loss(self, batch: Transitions, draws: Any) -> tuple[Tensor, Metrics]:
         """Return the sum of all losses, all at the same parameters."""
@@ -136,11 +141,12 @@ class Algorithm(nn.Module):
         loss, metrics = (losses or self.loss)(batch, draws)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
+        parameters = self.optimiser.param_groups[0]['params']
+        average_gradients(parameters)
         # The target averages in the critic as it was before the step, so this comes first.
         self.average_targets()
         if self.config.gradient_clip:
-            nn.utils.clip_grad_norm_(
-                self.optimiser.param_groups[0]['params'], self.config.gradient_clip)
+            nn.utils.clip_grad_norm_(parameters, self.config.gradient_clip)
         self.optimiser.step()
         return metrics
 

@@ -128,6 +128,11 @@ class MeanFlowDecoding(Algorithm):
         return FlowDraws(
             self.prior(latents), *flow_times(normal_t, normal_r, self.config.flow_ratio))
 
+    def kinds(self, batch_size: int) -> tuple[int, ...]:
+        """Return how many rows have r = t and how many t > r."""
+        first = equal_rows(batch_size, self.config.flow_ratio)
+        return first, batch_size - first
+
     def decode(self, now: Encoded, latents: Tensor, strength: float = 1.0) -> Tensor:
         """Map latents (B, D) to chunks (B, D) in [-1, 1]; the strength has no influence."""
         return self.decoded(now('decoder'), latents)
