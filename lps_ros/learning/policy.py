@@ -8,6 +8,7 @@ from typing import Literal
 
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.folded_planner import FoldedPlanner
 from lps_ros.learning.networks.observations import Observations
 import numpy as np
 import torch
@@ -34,6 +35,8 @@ class Policy:
     """
     Plans chunks with the networks of an algorithm; keeps no state between plans.
 
+    Made from an algorithm as it is now; one that learns on needs another policy.
+
     The caller sets torch to one thread: more make planning times erratic.
     """
 
@@ -44,8 +47,7 @@ class Policy:
         self.action_size = agent.action_size
         self.observation_size = agent.shape.vector
         self._device = next(agent.parameters()).device
-        self._mean = torch.from_numpy(normaliser.mean).to(self._device)
-        self._std = torch.from_numpy(normaliser.std).to(self._device)
+        self._propose = (FoldedPlanner(agent) if FoldedPlanner.supports(agent) else agent).propose
 
     @torch.inference_mode()
     def plan(
@@ -75,17 +77,18 @@ class Policy:
                              f'({self.observation_size},)')
         self._check_images(images, batch=())
         points = torch.randn(candidates, self.agent.chunk_size, generator=rng).to(self._device)
-        proposals = self.agent.propose(
+        proposals = self._propose(
             self._observations(observation[None], [image[None] for image in images]), points,
             mode=mode, strength=strength, spread=spread)
         best, q = 0, nan
         if proposals.values is not None:
-            lowest = proposals.values.amin(0)
+            lowest = proposals.values.cpu().numpy().min(0)
             best = int(lowest.argmax())
-            q = lowest[best].item()
+            q = float(lowest[best])
+        chunks, latents = (each.cpu().numpy() for each in (proposals.chunks, proposals.latents))
         return Plan(
-            actions=proposals.chunks[best].view(self.horizon, self.action_size).cpu().numpy(),
-            q=q, latent=proposals.latents[best].cpu().numpy())
+            actions=chunks[best].reshape(self.horizon, self.action_size), q=q,
+            latent=latents[best])
 
     @torch.inference_mode()
     def q_values(
@@ -107,12 +110,12 @@ class Policy:
 
     def _observations(
             self, vectors: np.ndarray, images: Sequence[np.ndarray]) -> Observations:
-        raw = torch.from_numpy(np.ascontiguousarray(vectors, np.float32)).to(self._device)
-        return Observations((raw - self._mean) / self._std, tuple(
-            self._frames(image) for image in images))
+        normalised = (vectors - self.normaliser.mean) / self.normaliser.std
+        return Observations(self._moved(normalised.astype(np.float32, copy=False)), tuple(
+            self._moved(image) for image in images))
 
-    def _frames(self, image: np.ndarray) -> Tensor:
-        return torch.from_numpy(np.ascontiguousarray(image)).to(self._device)
+    def _moved(self, array: np.ndarray) -> Tensor:
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device)
 
     def _check_images(self, images: Sequence[np.ndarray], batch: tuple[int, ...]) -> None:
         expected = [(*batch, height, width, 3) for height, width in self.agent.shape.images]

@@ -187,16 +187,27 @@ class Algorithm(nn.Module):
         """
         strength = strength if mode == 'steered' else 0.0
         one = self.encoded(observations)
-        latents = self.prior(points)
-        own = self.own_latents(one) if strength else None
-        if own is not None:
-            others = latents[1:]
-            if spread != inf:
-                others = project_to_sphere(own + spread * others)
-            latents = between(latents, torch.cat((own, others)), strength)
+        latents = self.steered_latents(
+            points, self.own_latents(one) if strength else None, strength=strength,
+            spread=spread)
         now = one.repeated(len(points))
         chunks = self.decode(now, latents, strength)
         return Proposals(latents, chunks, self.scores(now, chunks))
+
+    def steered_latents(
+            self, points: Tensor, own: Tensor | None, *, strength: float,
+            spread: float) -> Tensor:
+        """Return the latents (N, D) of `propose`; own (1, D): the actor's, None to take none."""
+        if own is None:
+            return self.prior(points)
+        if len(points) == 1 and strength == 1:
+            return own
+        latents = self.prior(points)
+        others = latents[1:]
+        if spread != inf:
+            others = project_to_sphere(own + spread * others)
+        steered = torch.cat((own, others))
+        return steered if strength == 1 else between(latents, steered, strength)
 
 
 def between(start: Tensor, end: Tensor, share: float) -> Tensor:

@@ -4,6 +4,7 @@ from torch import Tensor
 
 _LINEAR = 1.5957691216057308  # 2 * sqrt(2 / pi), so that 0.5 * (1 + tanh(u)) = sigmoid(2 * u)
 _CUBIC = 0.044715 * _LINEAR
+_FEW = 2048  # elements
 
 
 class _Gelu(torch.autograd.Function):
@@ -39,9 +40,10 @@ def gelu_(x: Tensor) -> Tensor:
     """
     Return 0.5 x (1 + tanh(sqrt(2 / pi) (x + 0.044715 x^3))), any shape; on a CPU in place.
 
-    PyTorch's own kernel spends 4 ns an element in tanh on a CPU, this one 2 ns.
+    PyTorch's own kernel spends 4 ns an element in tanh on a CPU, this one 2 ns; for few elements
+    the number of calls matters more.
     """
-    if x.device.type != 'cpu':
+    if x.device.type != 'cpu' or x.numel() < _FEW and not torch.is_grad_enabled():
         return torch.nn.functional.gelu(x, approximate='tanh')
     if torch.is_grad_enabled() and x.requires_grad:
         return _Gelu.apply(x)
