@@ -55,8 +55,8 @@ class FoldedPlanner:
                 and not agent.shape.images and next(agent.parameters()).device.type == 'cpu')
 
     def propose(
-            self, observations: Observations, points: Tensor, *, mode: str, strength: float,
-            spread: float) -> Proposals:
+            self, observations: Observations, points: Tensor, *, mode: str,
+            strength: float) -> Proposals:
         """See `Algorithm.propose`."""
         agent = self._agent
         actor, decoder, *critic = torch.addmm(
@@ -65,7 +65,7 @@ class FoldedPlanner:
         own = None
         if strength and self._actor:
             own = project_to_sphere(_run(gelu_(actor), self._actor))
-        latents = agent.steered_latents(points, own, strength=strength, spread=spread)
+        latents = agent.steered_latents(points, own, strength)
         weight, *layers = self._decoder
         chunks = _run(gelu_(torch.addmm(decoder, latents, weight)), layers)
         if agent.config.flow_method == 'mf':

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 from math import nan
 from typing import Literal
 
@@ -52,14 +51,13 @@ class Policy:
     @torch.inference_mode()
     def plan(
             self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: Mode,
-            candidates: int = 1, rng: torch.Generator, strength: float = 1.0,
-            spread: float = inf) -> Plan:
+            candidates: int = 1, rng: torch.Generator, strength: float = 1.0) -> Plan:
         """
         Plan from an un-normalised observation, float32 (S,), and frames uint8 (h, w, 3).
 
         'prior' decodes random latents, 'steered' the latent actor's own and `candidates` - 1
-        others: sphere(own + spread * random), for an infinite spread the random ones themselves.
-        A strength below 1 goes back towards the prior, see `Algorithm.propose`; 0 is the prior.
+        random ones. A strength below 1 goes back towards the prior, see `Algorithm.propose`; 0
+        is the prior.
         The chunk with the highest q is taken. `rng` is a generator on the CPU; the same state
         gives the same plan. Raises ValueError on a wrong argument.
         """
@@ -79,7 +77,7 @@ class Policy:
         points = torch.randn(candidates, self.agent.chunk_size, generator=rng).to(self._device)
         proposals = self._propose(
             self._observations(observation[None], [image[None] for image in images]), points,
-            mode=mode, strength=strength, spread=spread)
+            mode=mode, strength=strength)
         best, q = 0, nan
         if proposals.values is not None:
             lowest = proposals.values.cpu().numpy().min(0)

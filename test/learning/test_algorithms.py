@@ -209,7 +209,7 @@ def test_proposals(name, inputs, mode):
 
     def propose(mode, strength):
         with torch.inference_mode():
-            return agent.propose(seen, points, mode=mode, strength=strength, spread=float('inf'))
+            return agent.propose(seen, points, mode=mode, strength=strength)
 
     made = propose(mode, 0.5)
     assert made.chunks.shape == made.latents.shape == (5, agent.chunk_size)

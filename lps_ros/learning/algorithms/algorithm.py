@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf
 from typing import Any
 from typing import ClassVar
 from typing import Literal
@@ -175,39 +174,33 @@ class Algorithm(nn.Module):
         return None
 
     def propose(
-            self, observations: Observations, points: Tensor, *, mode: str, strength: float,
-            spread: float) -> Proposals:
+            self, observations: Observations, points: Tensor, *, mode: str,
+            strength: float) -> Proposals:
         """
         Propose N chunks for one observation, from random normal points (N, D).
 
-        'prior': the points as latents of the prior. 'steered': the actor's own latent first, then
-        sphere(own + spread * point), the points themselves for an infinite spread; all moved
-        back along the sphere towards their points by 1 - strength. Without a latent actor only
-        decoding can be steered. A strength of 0 is the prior.
+        'prior': the points as latents of the prior. 'steered': the same, but the first one is
+        moved along the sphere by `strength` towards the actor's own latent. Without a latent
+        actor only decoding can be steered. A strength of 0 is the prior.
         """
         strength = strength if mode == 'steered' else 0.0
         one = self.encoded(observations)
         latents = self.steered_latents(
-            points, self.own_latents(one) if strength else None, strength=strength,
-            spread=spread)
+            points, self.own_latents(one) if strength else None, strength)
         now = one.repeated(len(points))
         chunks = self.decode(now, latents, strength)
         return Proposals(latents, chunks, self.scores(now, chunks))
 
     def steered_latents(
-            self, points: Tensor, own: Tensor | None, *, strength: float,
-            spread: float) -> Tensor:
+            self, points: Tensor, own: Tensor | None, strength: float) -> Tensor:
         """Return the latents (N, D) of `propose`; own (1, D): the actor's, None to take none."""
         if own is None:
             return self.prior(points)
         if len(points) == 1 and strength == 1:
             return own
         latents = self.prior(points)
-        others = latents[1:]
-        if spread != inf:
-            others = project_to_sphere(own + spread * others)
-        steered = torch.cat((own, others))
-        return steered if strength == 1 else between(latents, steered, strength)
+        first = own if strength == 1 else between(latents[:1], own, strength)
+        return torch.cat((first, latents[1:]))
 
 
 def between(start: Tensor, end: Tensor, share: float) -> Tensor:
