@@ -1,5 +1,6 @@
 """The whole job over real ROS, each node a process: demonstrate, record, train, steer, replay."""
 
+from dataclasses import replace
 import json
 from pathlib import Path
 import subprocess
@@ -11,11 +12,19 @@ from lps_ros.cli.full_loop import record_demonstrations
 from lps_ros.cli.full_loop import train
 from lps_ros.cli.main import main as lps
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.contract import ActionCodec
 from lps_ros.contract import load_contract
+from lps_ros.contract import ObservationEncoder
 from lps_ros.data.dataset import Dataset
 from lps_ros.data.episode import Episode
+from lps_ros.data.normalisation import Normaliser
+from lps_ros.learning.algorithms.lps import LPS
+from lps_ros.learning.algorithms.lps import LPSConfig
+from lps_ros.learning.bundle import save_bundle
+from lps_ros.learning.shapes import observation_shape
 import numpy as np
 import pytest
+import torch
 
 CONTRACT_FILE = Path(__file__).parents[1] / 'config' / 'ur5e_cube.yaml'
 CONTRACT = load_contract(CONTRACT_FILE)
@@ -114,6 +123,49 @@ def test_own_run_replays_without_error_and_the_operators_does_not(loop: Path) ->
     operators = replayed(loop, loop / 'dataset')
     assert max(own['as_executed']['rmse']) < 1e-6
     assert max(operators['as_executed']['rmse']) > 0.05
+
+
+@pytest.fixture(scope='module')
+def seeing(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Return a contract of short episodes, and a bundle of random weights that sees."""
+    folder = tmp_path_factory.mktemp('seeing')
+    file = folder / 'robot.yaml'
+    text = CONTRACT_FILE.read_text()
+    assert 'max_ticks: 200' in text
+    file.write_text(text.replace('max_ticks: 200', 'max_ticks: 24'))
+    contract = load_contract(file).subset(('joints', 'tool', 'front'))
+    size = ObservationEncoder(contract).size
+    torch.manual_seed(0)
+    agent = LPS(
+        LPSConfig(decoder_widths=(16,), critic_widths=(16,), latent_actor_widths=(16,),
+                  encoder='impala_debug'),
+        observation_shape(contract), ActionCodec(contract).size)
+    bundle = save_bundle(
+        folder / 'bundle', contract=contract, agent=agent, normaliser=Normaliser(
+            mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)),
+        metadata={'steering': {'mode': 'steered', 'candidates': 4, 'replan_every': 2}})
+    return file, bundle
+
+
+def test_a_policy_that_sees_gets_its_camera(
+        tmp_path: Path, ros_domain: int, seeing: tuple[Path, Path]) -> None:
+    file, bundle = seeing
+    settings = EvaluationSettings(
+        contract=load_contract(file), contract_file=file, bundle=bundle, arms=('steered',),
+        episodes=1, first_seed=SEED, task=1, output=tmp_path, pictures=False)
+    result, = evaluate(settings).results['steered']
+    again, = evaluate(replace(settings, in_process=True, record=False)).results['steered']
+    assert result == again and result.steps == 24
+    # What was recorded replays to the same commands, so both saw the same pictures.
+    recording, = (tmp_path / 'recordings').iterdir()
+    figures = tmp_path / 'replay.json'
+    assert lps(['replay', str(recording / 'steered'), '--bundle', str(bundle),
+                '--json', str(figures)]) == 0
+    assert max(json.loads(figures.read_text())['as_executed']['max_abs']) < 1e-6
+    file, = Dataset(recording / 'steered').episodes()
+    with Episode.open(file) as episode:
+        frames = episode.images('front', np.arange(len(episode.ticks_ns)))
+    assert frames[0].shape == (64, 64, 3) and np.abs(frames[-1].astype(int) - frames[0]).max() > 50
 
 
 def test_camera_episode_is_recorded(tmp_path: Path, ros_domain: int) -> None:
