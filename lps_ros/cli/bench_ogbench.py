@@ -34,8 +34,8 @@ _EXAMPLES = """examples:
       --output runs/cube
 """
 # Settings that do not decide what the weights become, or that differ between the rows.
-_FREE = ('seed', 'log_every', 'checkpoint_every', 'device', 'threads', 'mode', 'candidates',
-         'strength')
+_FREE = ('seed', 'log_every', 'checkpoint_every', 'device', 'threads', 'cuda_graph', 'mode',
+         'candidates', 'strength')
 
 
 def add_parser(actions: argparse._SubParsersAction) -> None:

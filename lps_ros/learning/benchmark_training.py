@@ -15,16 +15,17 @@ from lps_ros.learning.benchmark import UNDISTURBED
 from lps_ros.learning.benchmark_memory import PeakMemory
 from lps_ros.learning.benchmark_products import Products
 from lps_ros.learning.networks.observations import ObservationShape
-from lps_ros.learning.precision import Losses
-from lps_ros.learning.precision import losses
 from lps_ros.learning.trainer_config import TrainerConfig
+from lps_ros.learning.updates import GraphedUpdate
+from lps_ros.learning.updates import Update
+from lps_ros.learning.updates import updates
 import numpy as np
 import torch
 from torch.profiler import profile
 from torch.profiler import ProfilerActivity
 
 PEAK_SIZE = 2048  # rows and columns of the product that shows the machine's peak
-_WARM_UP = 3  # updates before anything is measured
+_WARM_UP = 5  # updates before anything is measured
 _PROFILED = 10  # updates
 
 
@@ -45,12 +46,12 @@ def training_speed(
         agent = random_agent(config, shape, action_size)
         batch = random_batch(config, shape, agent.chunk_size)
         generator = torch.Generator().manual_seed(config.seed)
-        fast, plain = (losses(agent, each) for each in (config, replace(config, compile=False)))
+        fast = updates(agent, config)
+        plain = updates(agent, replace(config, compile=False, cuda_graph=False))
 
-        def update(compute: Losses = fast) -> Metrics:
+        def update(how: Update = fast) -> Metrics:
             draws = agent.draw(config.batch_size, generator)
-            return agent.update(
-                batch, type(draws)(*(each.to(config.device) for each in draws)), compute)
+            return how(batch, type(draws)(*(each.to(config.device) for each in draws)))
 
         for _ in range(_WARM_UP):
             update()
@@ -68,6 +69,7 @@ def training_speed(
     return {
         'algorithm': config.algorithm, 'device': config.device, 'threads': threads,
         'precision': config.precision, 'compiled': config.compile,
+        'cuda_graph': isinstance(fast, GraphedUpdate),
         'batch_size': config.batch_size, 'rounds': len(times_s),
         'parameters': sum(p.numel() for p in agent.parameters() if p.requires_grad),
         'updates_per_s': 1 / update_s, 'products_updates_per_s': 1 / products_s,

@@ -6,7 +6,6 @@ from typing import Any
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.algorithms.algorithm import Metrics
 from lps_ros.learning.algorithms.algorithm import Transitions
-from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.trainer_config import TrainerConfig
 import torch
 from torch import Tensor
@@ -19,10 +18,9 @@ def losses(agent: Algorithm, config: TrainerConfig) -> Losses:
     Return the agent's losses as the settings `precision` and `compile` want them computed.
 
     'bfloat16' is for products and convolutions; weights, optimiser, normalisation statistics,
-    the projection to the sphere and the critics' values stay float32. The first call of compiled
-    losses raises ConfigError where this machine cannot compile.
+    the projection to the sphere and the critics' values stay float32.
     """
-    compute = _compiled(agent.loss) if config.compile else agent.loss
+    compute = torch.compile(agent.loss) if config.compile else agent.loss
     if config.precision == 'float32':
         return compute
     kind = torch.device(config.device).type
@@ -32,20 +30,3 @@ def losses(agent: Algorithm, config: TrainerConfig) -> Losses:
             return compute(batch, draws)
 
     return lower
-
-
-def _compiled(compute: Losses) -> Losses:
-    # Imported here, as this takes seconds that most runs need not wait.
-    from torch._dynamo.exc import TorchDynamoException
-
-    compiled = torch.compile(compute)
-
-    def run(batch: Transitions, draws: Any) -> tuple[Tensor, Metrics]:
-        try:
-            return compiled(batch, draws)
-        except TorchDynamoException as error:
-            reason = str(error).splitlines()[0]
-            raise ConfigError(f'compile: found True, which cannot be done here ({reason}); set '
-                              'it to False, or install what it asks for') from error
-
-    return run

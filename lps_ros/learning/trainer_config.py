@@ -73,6 +73,7 @@ class TrainerConfig:
     threads: int = 1  # of torch on the CPU; 0: leave as it is
     precision: Literal['float32', 'bfloat16'] = 'float32'  # of products within the losses
     compile: bool = False  # let torch.compile fuse the losses; takes minutes at the start
+    cuda_graph: bool = True  # replay an update as one launch, on a GPU
     log_every: int = 50  # updates
     checkpoint_every: int = 1000  # updates
     mode: Literal['steered', 'prior'] = 'prior'  # how the bundle is run: where latents come from

@@ -16,16 +16,16 @@ from lps_ros.learning.batches import moved
 from lps_ros.learning.errors import TrainingError
 from lps_ros.learning.meter import Meter
 from lps_ros.learning.meter import not_finite
-from lps_ros.learning.precision import losses
 from lps_ros.learning.schedule import learning_rate
 from lps_ros.learning.trainer_config import STEERING
 from lps_ros.learning.trainer_config import TrainerConfig
+from lps_ros.learning.updates import updates
 import torch
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
 # Settings that a resumed run may change: they do not decide what the weights become.
-_FREE = ('log_every', 'checkpoint_every', 'device', 'threads', *STEERING)
+_FREE = ('log_every', 'checkpoint_every', 'device', 'threads', 'cuda_graph', *STEERING)
 
 
 class TrainingLoop:
@@ -48,7 +48,7 @@ class TrainingLoop:
         settings = {name: value for name, value in config.flat().items() if name not in _FREE}
         self._identity = identity | settings
         self._batches = batches
-        self._losses = losses(agent, config)
+        self._updates = updates(agent, config)
         self._generator = torch.Generator().manual_seed(config.seed)
         self._rows = distributed.own_rows(config.batch_size, agent.kinds)
 
@@ -84,12 +84,12 @@ class TrainingLoop:
 
     def _update(self) -> dict[str, Tensor]:
         config = self._config
-        self.agent.optimiser.param_groups[0]['lr'] = self._lr()
+        self.agent.set_learning_rate(self._lr())
         batch = self._batches.draw(self._generator, self._rows)
         draws = self.agent.draw(config.batch_size, self._generator)
         device = torch.device(config.device)
         draws = type(draws)(*(moved(chosen(each, self._rows), device) for each in draws))
-        return self.agent.update(batch, draws, self._losses)
+        return self._updates(batch, draws)
 
     def _lr(self) -> float:
         config = self._config

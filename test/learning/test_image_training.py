@@ -123,12 +123,21 @@ def test_the_losses_are_compiled_on_request(tmp_path, monkeypatch):
     assert all(torch.equal(value, plain[name]) for name, value in same.items())
 
 
-def test_a_machine_that_cannot_compile_is_told_in_one_line(tmp_path, monkeypatch):
+def fails(*arguments):
     from torch._dynamo.exc import TorchDynamoException
+    raise TorchDynamoException('InvalidCxxCompiler: none found\nmore')
 
-    def fails(*arguments):
-        raise TorchDynamoException('InvalidCxxCompiler: none found\nmore')
-    monkeypatch.setattr(torch, 'compile', lambda function: fails)
+
+def fails_backward(*arguments):
+    loss = torch.zeros((), requires_grad=True)
+    loss.register_hook(fails)
+    return loss, {}
+
+
+# The backward pass is compiled when it is first run.
+@pytest.mark.parametrize('compiled', (fails, fails_backward))
+def test_a_machine_that_cannot_compile_is_told_in_one_line(tmp_path, monkeypatch, compiled):
+    monkeypatch.setattr(torch, 'compile', lambda function: compiled)
     with pytest.raises(ConfigError) as caught:
         trainer(tmp_path, compile=True).run()
     assert str(caught.value) == (

@@ -111,7 +111,20 @@ class Algorithm(nn.Module):
     def optimiser(self) -> torch.optim.Adam:
         """Adam over all parts; made on first use, as a policy that only acts needs none."""
         parameters = [p for p in self.parameters() if p.requires_grad]
-        return torch.optim.Adam(parameters, lr=self.config.lr, fused=True)
+        device = parameters[0].device
+        if device.type != 'cuda':
+            return torch.optim.Adam(parameters, lr=self.config.lr, fused=True)
+        # In a tensor the learning rate may change between replays of a CUDA graph.
+        lr = torch.tensor(self.config.lr, device=device)
+        return torch.optim.Adam(parameters, lr=lr, fused=True, capturable=True)
+
+    def set_learning_rate(self, lr: float) -> None:
+        """Set the learning rate of the next update."""
+        group = self.optimiser.param_groups[0]
+        if isinstance(group['lr'], Tensor):
+            group['lr'].fill_(lr)
+        else:
+            group['lr'] = lr
 
     def encoded(self, observations: Observations) -> Encoded:
         """Return the features of a batch, made as they are asked for."""
