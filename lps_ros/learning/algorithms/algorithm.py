@@ -24,7 +24,7 @@ from torch import Tensor
 Metrics = dict[str, Tensor]
 DecoderKind = Literal['mlp', 'dit_nano', 'dit_tiny', 'dit_small', 'dit_base']
 EncoderKind = Literal[
-    'impala_debug', 'impala_tiny', 'impala_small', 'impala', 'impala_large']
+    'impala_debug', 'impala_tiny', 'impala_compact', 'impala_small', 'impala', 'impala_large']
 
 
 @dataclass(frozen=True, kw_only=True)

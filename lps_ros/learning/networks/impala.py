@@ -30,6 +30,7 @@ class EncoderSize:
 ENCODERS = {
     'impala_debug': EncoderSize((4, 4), 1),
     'impala_tiny': EncoderSize((8, 16, 16), 1, 64),
+    'impala_compact': EncoderSize((16, 32, 32), 1, 128),
     'impala_small': EncoderSize((16, 32, 32), 1),
     'impala': EncoderSize((16, 32, 32), 2),
     'impala_large': EncoderSize((64, 128, 128), 2, 1024),
