@@ -119,6 +119,8 @@ def run(arguments: argparse.Namespace) -> int:
                 print(f'stopped at step {benchmark.step} of seed {seed}; the same command goes '
                       'on from there')
                 return 130
+    if not table.plot_path.exists():
+        table.plot()
     _report(table, arms, arguments, evaluation | training)
     return 0
 

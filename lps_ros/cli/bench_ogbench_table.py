@@ -97,6 +97,11 @@ class EvaluationTable:
         writer.writerows(self.rows)
         with disk_errors(self.folder):
             replace(self.csv_path, text.getvalue().encode())
+        self.plot()
+
+    def plot(self) -> None:
+        """Write the plot of all rows."""
+        with disk_errors(self.folder):
             replace(self.plot_path, success_plot(self.rows, self._arms, self._title))
 
 

@@ -30,7 +30,7 @@ _EXAMPLE = """examples:
   lps demo --arms operator,prior,steered --episodes 100 --first-seed 20000 --json table.json
   lps demo --free                           at real time instead of lock-step
   lps demo --in-process --episodes 300      without ROS
-  lps demo --full --camera                  a policy that sees the cube instead of being told
+  lps demo --camera                         a policy that sees the cube instead of being told
   lps demo --full                           record, train and steer from nothing (half an hour)
 """
 _ARMS = ('operator', 'prior', 'steered')
@@ -45,8 +45,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--bundle', type=Path, help='policy bundle (default: the shipped one)')
     parser.add_argument('--camera', action='store_true',
-                        help='with --full: record and train with the camera, and without the '
-                             "cube's pose; a bundle that sees a camera gets it in any case")
+                        help='the shipped bundle that sees a camera and knows no poses; with '
+                             '--full: record and train with the camera')
     parser.add_argument('--episodes', type=int, default=20, help='episodes per arm')
     parser.add_argument('--first-seed', type=int, default=10_000, help='seeds count up from here')
     parser.add_argument(
@@ -71,8 +71,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--card', action='store_true',
                         help="add the figures to the bundle's model card (--full does)")
     parser.add_argument('--full', action='store_true', help='record and train first')
-    parser.add_argument('--demonstrations', type=int, default=150,
-                        help='with --full: episodes of the operator')
+    parser.add_argument('--demonstrations', type=int,
+                        help='with --full: episodes of the operator (default 150; with --camera '
+                             '300)')
     parser.add_argument('--steps', type=int, default=0,
                         help="with --full: training steps (0: the trainer's default)")
     parser.set_defaults(func=run)
@@ -103,7 +104,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
-        bundle=(bundle or share_path(f'models/{_ROBOT}')).resolve(), arms=arms,
+        bundle=(bundle or share_path(_shipped(arguments.camera))).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=arguments.strength, replan_every=arguments.replan_every, free=arguments.free,
@@ -125,6 +126,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _shipped(camera: bool) -> str:
+    """Return where the package's own bundle lies."""
+    return f'models/{_ROBOT}_camera' if camera else f'models/{_ROBOT}'
+
+
 def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the arms; raise UserError or StorageError on any option that cannot be met."""
     arms = tuple(arm.strip() for arm in arguments.arms.split(','))
@@ -137,10 +143,9 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
         if arguments.in_process and getattr(arguments, other):
             raise UserError(
                 f'--in-process is given with --{other}, which needs ROS; leave one out')
-    if arguments.camera and not (arguments.full or arguments.bundle):
-        raise UserError('--camera is given, and no bundle that sees is shipped yet; '
-                        'give --bundle, or --full to make one')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
+    if arguments.demonstrations is None:
+        arguments.demonstrations = 300 if arguments.camera else 150
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
     check_range(arguments, 'steps', 0)
     check_range(arguments, 'task', 1, 5)

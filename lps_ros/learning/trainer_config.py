@@ -45,9 +45,9 @@ PRESETS: dict[str, dict[str, Any]] = {
         'decoder': 'dit_small', 'critic_widths': (512,) * 4, 'latent_actor_widths': (512,) * 2,
         'encoder': 'impala', 'lr': 3e-4, 'warm_up': 0.01, 'final_lr': 0.1, 'gradient_clip': 1.0,
         'steps': 10_000, 'mode': 'steered', 'candidates': 1, 'replan_every': 0},
-    # Small frames on one core of a CPU.
+    # One or two small frames.
     'camera': {
-        'encoder': 'impala_tiny', 'shared_encoder': True, 'batch_size': 128, 'steps': 9000,
+        'encoder': 'impala_compact', 'shared_encoder': True, 'batch_size': 128, 'steps': 25_000,
         'augment_padding': 2},
 }
 

@@ -226,9 +226,11 @@ def test_a_run_that_was_stopped_goes_on_to_the_same_table(data, tmp_path, finish
     after(Batches, 'draw', 1, fail)
     after(kind, 'run_episode', 1, fail)
     assert bench(*command) == 0
-    # Neither where only the table was kept.
+    # Neither where only the table was kept, which is shown again.
     shutil.rmtree(output / 'seed_0')
+    (output / 'success.png').unlink()
     assert bench(*command) == 0
+    assert (output / 'success.png').stat().st_size > 1000
 
 
 def test_observations_can_be_normalised_and_plans_shorter(data, tmp_path, capsys):

@@ -14,7 +14,6 @@ def nothing_starts(monkeypatch):
 @pytest.mark.parametrize(('options', 'expected'), [
     (('--candidates', '-1'), '--candidates is -1, expected 0 to 1024'),
     (('--candidates', '1025'), '--candidates is 1025, expected 0 to 1024'),
-    (('--camera',), '--camera is given, and no bundle that sees is shipped yet'),
     (('--in-process', '--free'), '--in-process is given with --free, which needs ROS'),
     (('--strength', '1.5'), '--strength is 1.5, expected -1 to 1'),
     (('--strength', 'nan'), '--strength is nan, expected -1 to 1'),
