@@ -165,7 +165,16 @@ def test_a_policy_that_sees_gets_its_camera(
     file, = Dataset(recording / 'steered').episodes()
     with Episode.open(file) as episode:
         frames = episode.images('front', np.arange(len(episode.ticks_ns)))
-    assert frames[0].shape == (64, 64, 3) and np.abs(frames[-1].astype(int) - frames[0]).max() > 50
+    assert frames[0].shape == (96, 96, 3) and np.abs(frames[-1].astype(int) - frames[0]).max() > 50
+
+
+def test_the_shipped_bundle_that_sees_does_its_task(tmp_path: Path) -> None:
+    figures = tmp_path / 'figures.json'
+    assert lps(['demo', '--camera', '--in-process', '--episodes', '4', '--first-seed', '20000',
+                '--arms', 'steered', '--output', str(tmp_path / 'out'), '--json',
+                str(figures)]) == 0
+    # Three of the four where it was made; without the picture, none of fifty.
+    assert json.loads(figures.read_text())['arms']['steered']['success'] >= 0.5
 
 
 def test_camera_episode_is_recorded(tmp_path: Path, ros_domain: int) -> None:
@@ -182,7 +191,7 @@ def test_camera_episode_is_recorded(tmp_path: Path, ros_domain: int) -> None:
     file, = Dataset(tmp_path / 'dataset').episodes('failure')
     with Episode.open(file) as episode:
         frames = episode.images('front', np.arange(len(episode.ticks_ns)))
-        assert len(frames) == 13 and frames[0].shape == (64, 64, 3)
+        assert len(frames) == 13 and frames[0].shape == (96, 96, 3)
         # The arm moves in the picture, and the picture is no black screen.
         assert np.std(frames[0]) > 10
         assert np.abs(frames[-1].astype(int) - frames[0]).max() > 50

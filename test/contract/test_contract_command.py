@@ -28,7 +28,7 @@ def test_check_shows_streams_and_hashes(lps, capsys):
     shown = capsys.readouterr().out
     contract = load_contract(SHIPPED)
     for part in ('ur5e_cube', '20 Hz', '43 numbers, 1 image(s)', 'servo_node/delta_twist_cmds',
-                 'position and yaw in base_link', '64x64 rgb8', 'cube in tool', '0..0.085',
+                 'position and yaw in base_link', '96x96 rgb8', 'cube in tool', '0..0.085',
                  contract.data_hash, contract.deployment_hash):
         assert part in shown
 
