@@ -71,7 +71,7 @@ class TrainingLoop:
         meter = Meter()
         with self._writer() as writer:
             while self.step < config.steps and not distributed.any_of(stop.is_set()):
-                meter.add(self._update())
+                meter.add(self._fitting_update())
                 self.step += 1
                 saves = self.step % config.checkpoint_every == 0
                 if saves or self.step % config.log_every == 0 or self.step == config.steps:
@@ -81,6 +81,16 @@ class TrainingLoop:
             if meter.count:
                 self._report(meter, writer, tell)
         self._save()
+
+    def _fitting_update(self) -> dict[str, Tensor]:
+        """Do an update; raises TrainingError where memory is too small for one."""
+        try:
+            return self._update()
+        except torch.OutOfMemoryError as error:
+            config = self._config
+            raise TrainingError(
+                f'batch_size: found {config.batch_size}, for which {config.device} has too little '
+                'memory; take a smaller batch or encoder, or bfloat16') from error
 
     def _update(self) -> dict[str, Tensor]:
         config = self._config

@@ -46,22 +46,24 @@ class GraphedUpdate:
 
     def __init__(self, update: Update, device: torch.device) -> None:
         self._update = update
+        self._device = device
         self._graph: torch.cuda.CUDAGraph | None = None
         self._stream = torch.cuda.Stream(device)
         self._plain_updates = 0
 
     def __call__(self, batch: Transitions, draws: Any) -> Metrics:
         """Do one update and return the metrics before it."""
-        if self._plain_updates < _PLAIN_UPDATES:
-            self._plain_updates += 1
-            return self._plain(batch, draws)
-        if self._graph is None:
-            self._record(batch, draws)
-        else:
-            torch._foreach_copy_(self._inputs, _tensors((batch, draws)))
-        self._graph.replay()
-        # The next replay overwrites what this one has left.
-        return dict(zip(self._names, self._metrics.clone().unbind(), strict=True))
+        with torch.cuda.device(self._device):
+            if self._plain_updates < _PLAIN_UPDATES:
+                self._plain_updates += 1
+                return self._plain(batch, draws)
+            if self._graph is None:
+                self._record(batch, draws)
+            else:
+                torch._foreach_copy_(self._inputs, _tensors((batch, draws)))
+            self._graph.replay()
+            # The next replay overwrites what this one has left.
+            return dict(zip(self._names, self._metrics.clone().unbind(), strict=True))
 
     def _plain(self, batch: Transitions, draws: Any) -> Metrics:
         # A recording must not be made on the default stream, and wants one that is warm.

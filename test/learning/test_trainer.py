@@ -197,6 +197,14 @@ def test_weights_that_diverge_at_the_last_update_are_not_saved(tmp_path, monkeyp
     assert not (tmp_path / checkpoint.NAME).exists()
 
 
+def test_a_device_that_is_too_small_is_told_in_one_line(tmp_path, monkeypatch):
+    def fails(self, *arguments):
+        raise torch.OutOfMemoryError('CUDA out of memory. Tried to allocate 2 GiB')
+    monkeypatch.setattr(torch.optim.Adam, 'step', fails)
+    with pytest.raises(TrainingError, match='batch_size: found .* cpu has too little memory'):
+        trainer(tmp_path).run()
+
+
 def test_data_that_is_not_finite(tmp_path, recordings, monkeypatch):
     observations = recordings.observations.copy()
     observations[recordings.episode_offsets[np.flatnonzero(recordings.outcomes)[0]]] = np.nan
