@@ -23,6 +23,7 @@ from lps_ros.contract.schema import Observation
 from lps_ros.contract.schema import PeriodicJoints
 from lps_ros.contract.schema import RelativePose
 from lps_ros.contract.schema import Scale
+from lps_ros.contract.schema import Start
 from lps_ros.contract.schema import Task
 from lps_ros.contract.schema import Workspace
 
@@ -43,6 +44,7 @@ __all__ = [
     'PeriodicJoints',
     'RelativePose',
     'Scale',
+    'Start',
     'Task',
     'Workspace',
     'differences',

@@ -7,6 +7,7 @@ from typing import Any
 from typing import TYPE_CHECKING
 
 from lps_ros.contract.schema import Derived
+from lps_ros.contract.schema import MAX_IDENTICAL
 from lps_ros.contract.schema import RelativePose
 import numpy as np
 
@@ -76,6 +77,9 @@ def deployment_content(
                 'max_age_s': o.max_age_s,
                 'latency_s': o.latency_s,
                 'required': o.required,
+                # Absent where it is the default, so that hashes from before it are those of today.
+                **({} if o.image is None or o.max_identical == MAX_IDENTICAL else {
+                    'max_identical': o.max_identical}),
             } for o in observations
         },
         'actions': {
@@ -91,6 +95,13 @@ def deployment_content(
                         'low': _numbers(a.limits.workspace.low),
                         'high': _numbers(a.limits.workspace.high),
                     },
+                    **({} if a.limits.velocity is None else {
+                        'velocity': _numbers(a.limits.velocity)}),
+                    **({} if a.limits.start is None else {'start': {
+                        'observation': a.limits.start.observation,
+                        'names': list(a.limits.start.names),
+                        'within': _numbers(a.limits.start.within),
+                    }}),
                 },
             } for a in contract.actions
         },

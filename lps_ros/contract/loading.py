@@ -4,6 +4,7 @@ from collections.abc import Collection
 from functools import lru_cache
 from pathlib import Path
 
+from lps_ros.contract.message_types import FLOAT64_ARRAY
 from lps_ros.contract.message_types import POSE
 from lps_ros.contract.parse_action import parse_action
 from lps_ros.contract.parse_derived import parse_derived
@@ -104,19 +105,39 @@ def _check_commands(parts: list[Section], actions: list[Action],
         workspace = action.limits.workspace
         if workspace is not None:
             _check_workspace(part, workspace.observation, action, observations)
+        if action.limits.start is not None:
+            _check_start(part, action, observations)
 
 
 def _check_workspace(part: Section, key: str, action: Action,
-                     observations: dict[str, Observation]) -> None:
-    place = 'limits.workspace.observation'
+                     observations: dict[str, Observation],
+                     limit: str = 'workspace') -> None:
+    place = f'limits.{limit}.observation'
     observed = observations.get(key)
     if observed is None or observed.type != POSE:
         poses = ', '.join(o.key for o in observations.values() if o.type == POSE) or 'none'
         part.fail(place, f"found '{key}'", f'expected an observed pose ({poses})',
-                  'observe the pose or remove the workspace')
+                  f'observe the pose or remove the {limit}')
     if not observed.required:
         part.fail(place, f"found '{key}', which may be left out", 'expected a required pose',
                   f"remove `required: false` from '{key}'")
     if observed.frame_id != action.frame_id:
         part.fail(place, f"found '{key}' in frame {observed.frame_id}",
                   f'expected frame {action.frame_id} as of the action', 'use one frame')
+
+
+def _check_start(part: Section, action: Action, observations: dict[str, Observation]) -> None:
+    start, place = action.limits.start, 'limits.start.observation'
+    observed = observations.get(start.observation)
+    if action.type == POSE:
+        _check_workspace(part, start.observation, action, observations, 'start')
+        return
+    if observed is None or not observed.required or not (
+            'position' in observed.fields or observed.type == FLOAT64_ARRAY):
+        part.fail(place, f"found '{start.observation}'", 'expected a required observation of '
+                  'positions', 'observe the positions or remove the start')
+    missing = [name for name in start.names if name not in observed.names]
+    if missing or len(start.names) != action.width:
+        part.fail('limits.start.names', f"found {', '.join(start.names)}",
+                  f"expected {action.width} of {', '.join(observed.names)}",
+                  'name what is observed in the order of the action')

@@ -32,7 +32,7 @@ def parse_action(section: Section) -> Action:
     fields = section.texts('fields', choices=kind.fields) if kind.fields else ()
     names = section.texts('names') if 'names' in kind.required else ()
     scale = parse_scale(section.section('scale'), _width(type_name, fields, names))
-    limits = parse_limits(section, scale, type_name)
+    limits = parse_limits(section, scale, type_name, names)
     return Action(
         key=section.text('key', pattern=KEY_PATTERN, expected=KEY_EXPECTED),
         topic=section.text('topic', pattern=TOPIC_PATTERN, expected=TOPIC_EXPECTED),

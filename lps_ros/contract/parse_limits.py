@@ -3,6 +3,7 @@
 from lps_ros.contract import message_types
 from lps_ros.contract.schema import Limits
 from lps_ros.contract.schema import Scale
+from lps_ros.contract.schema import Start
 from lps_ros.contract.schema import Workspace
 from lps_ros.contract.section import Section
 import numpy as np
@@ -17,26 +18,49 @@ def parse_scale(section: Section, width: int) -> Scale:
     return Scale(low=low, high=high)
 
 
-def parse_limits(action: Section, scale: Scale, type_name: str) -> Limits:
+def parse_limits(
+        action: Section, scale: Scale, type_name: str, names: tuple[str, ...]) -> Limits:
     """Parse the limits of an action; low and high are the scale's unless given."""
     section = action.section('limits', default=None)
     if section is None:
         return Limits(low=scale.low, high=scale.high)
-    section.only(('low', 'high', 'step', 'workspace'))
+    section.only(('low', 'high', 'step', 'velocity', 'workspace', 'start'))
     width = len(scale.low)
     low = section.numbers('low', length=width, default=scale.low)
     high = section.numbers('high', length=width, default=scale.high)
-    step = section.numbers('step', length=width, default=None)
     _inside(section, 'low', low, scale)
     _inside(section, 'high', high, scale)
     _ordered(section, low, high)
-    if step is not None and (step <= 0.0).any():
-        index = int(np.argmax(step <= 0.0))
-        section.fail(f'step[{index}]', f'found {step[index]:g}', 'expected a number above 0',
-                     'give the largest change per control tick')
     workspace = section.section('workspace', default=None)
-    return Limits(low=low, high=high, step=step,
-                  workspace=_parse_workspace(section, workspace, type_name))
+    start = section.section('start', default=None)
+    return Limits(
+        low=low, high=high, step=_above_zero(section, 'step', width, 'per control tick'),
+        velocity=_above_zero(section, 'velocity', width, 'per second'),
+        workspace=_parse_workspace(section, workspace, type_name),
+        start=None if start is None else _parse_start(section, start, type_name, names))
+
+
+def _above_zero(section: Section, key: str, width: int, unit: str) -> np.ndarray | None:
+    values = section.numbers(key, length=width, default=None)
+    if values is not None and (values <= 0.0).any():
+        index = int(np.argmax(values <= 0.0))
+        section.fail(f'{key}[{index}]', f'found {values[index]:g}', 'expected a number above 0',
+                     f'give the largest change {unit}')
+    return values
+
+
+def _parse_start(
+        limits: Section, section: Section, type_name: str, names: tuple[str, ...]) -> Start:
+    if type_name == message_types.TWIST:
+        limits.fail('start', f'found a start for {type_name}', 'expected it for positions',
+                    'remove it; velocities start from rest')
+    section.only(('observation', 'names', 'within'))
+    # Of a pose only the position is compared.
+    width = 3 if type_name == message_types.POSE else len(names)
+    return Start(
+        observation=section.text('observation'),
+        names=() if type_name == message_types.POSE else section.texts('names', default=names),
+        within=section.numbers('within', length=width))
 
 
 def _parse_workspace(

@@ -5,6 +5,7 @@ from lps_ros.contract.message_types import MessageType
 from lps_ros.contract.message_types import OBSERVATION_TYPES
 from lps_ros.contract.message_types import POSE
 from lps_ros.contract.schema import ImageFormat
+from lps_ros.contract.schema import MAX_IDENTICAL
 from lps_ros.contract.schema import Observation
 from lps_ros.contract.section import Section
 
@@ -14,7 +15,7 @@ _NAME = r'[A-Za-z_][A-Za-z0-9_]*'
 TOPIC_PATTERN = rf'(~/|/)?{_NAME}(/{_NAME})*'
 TOPIC_EXPECTED = 'a ROS topic name such as joint_states'
 _COMMON = ('key', 'topic', 'type', 'max_age_s', 'latency_s', 'required')
-_BY_TYPE = ('fields', 'names', 'frame_id', 'rotation', 'image', 'unit')
+_BY_TYPE = ('fields', 'names', 'frame_id', 'rotation', 'image', 'unit', 'max_identical')
 
 
 def parse_observation(section: Section) -> Observation:
@@ -23,7 +24,7 @@ def parse_observation(section: Section) -> Observation:
     type_name = section.text('type', choices=OBSERVATION_TYPES)
     kind = OBSERVATION_TYPES[type_name]
     only_keys_of_type(section, kind, type_name, _BY_TYPE)
-    is_pose = type_name == POSE
+    is_pose, is_image = type_name == POSE, type_name in IMAGE_TYPES
     return Observation(
         key=section.text('key', pattern=KEY_PATTERN, expected=KEY_EXPECTED),
         topic=section.text('topic', pattern=TOPIC_PATTERN, expected=TOPIC_EXPECTED),
@@ -33,11 +34,13 @@ def parse_observation(section: Section) -> Observation:
         frame_id=parse_frame(section, kind),
         rotation=section.text(
             'rotation', default='sixd', choices=('sixd', 'yaw')) if is_pose else None,
-        image=_parse_image(section.section('image')) if type_name in IMAGE_TYPES else None,
+        image=_parse_image(section.section('image')) if is_image else None,
         unit=section.text('unit', default=None),
         max_age_s=section.number('max_age_s', above=0.0),
         latency_s=section.number('latency_s', default=0.0, low=0.0),
         required=section.boolean('required', default=True),
+        max_identical=section.integer(
+            'max_identical', default=MAX_IDENTICAL, low=0) if is_image else 0,
     )
 
 

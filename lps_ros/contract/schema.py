@@ -5,6 +5,9 @@ from typing import ClassVar
 
 import numpy as np
 
+# A camera's noise makes every picture another one; so many equal ones in a row are no chance.
+MAX_IDENTICAL = 10
+
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFormat:
@@ -24,11 +27,7 @@ class ImageFormat:
 
 @dataclass(frozen=True, kw_only=True)
 class Observation:
-    """
-    One observed stream.
-
-    latency_s is recorded with every episode and bundle; execution does not use it yet.
-    """
+    """One observed stream."""
 
     key: str
     topic: str
@@ -40,8 +39,9 @@ class Observation:
     image: ImageFormat | None = None
     unit: str | None = None
     max_age_s: float  # older than this and the policy does not act
-    latency_s: float = 0.0  # from the event to the stamp
+    latency_s: float = 0.0  # from the event to the stamp; counts towards the age
     required: bool = True  # False: the stream may be left out
+    max_identical: int = 0  # equal pictures in a row after which a camera is frozen; 0: any
 
     @property
     def label(self) -> str:
@@ -104,13 +104,28 @@ class Workspace:
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
+class Start:
+    """
+    How far from where the robot is the first command of positions may lie.
+
+    `within`: read-only float64 (names,), or (3,) for a pose.
+    """
+
+    observation: str
+    names: tuple[str, ...]  # of the observation, in the order of the action; none for a pose
+    within: np.ndarray  # largest distance of the first command from it
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Limits:
     """What may leave the node, in physical units; read-only float64 (width,)."""
 
     low: np.ndarray
     high: np.ndarray
     step: np.ndarray | None = None  # largest change per control tick
+    velocity: np.ndarray | None = None  # largest change per second
     workspace: Workspace | None = None
+    start: Start | None = None
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,6 +20,7 @@ class Reason:
     subject: str  # key of the stream, or 'command'
     text: str
     stale: bool = False  # the input is missing or too old, nothing is broken
+    disarms: bool = False  # a person has to look at it before the policy may go on
 
     def __str__(self) -> str:
         """Return the line."""
@@ -33,11 +34,30 @@ class _Received:
     received_ns: int
 
 
+@dataclass(kw_only=True, eq=False)
+class _Frozen:
+    """How often a camera has sent the same picture under new stamps while the robot moved."""
+
+    content: np.ndarray | None = None  # uint8, of the newest message
+    stamp_ns: int | None = None
+    count: int = 0
+
+    def see(self, content: np.ndarray, stamp_ns: int | None, moving: bool) -> None:
+        repeated = stamp_ns is not None and stamp_ns == self.stamp_ns
+        if self.content is not None and np.array_equal(content, self.content):
+            # A repetition of one message is not a picture of its own; its age tells.
+            self.count += moving and not repeated
+        else:
+            self.count = 0
+        self.content, self.stamp_ns = content, stamp_ns
+
+
 class ObservationGate:
     """
     Keeps the newest rows of every stream and judges them before the policy acts.
 
-    All times are int ns of one clock. A message that does not fit its stream is told to
+    `moving` is for the caller to set: whether the robot is being moved, so that a camera must see
+    something change. All times are int ns of one clock. A message that does not fit its stream is told to
     `reject` and otherwise ignored, so another publisher on the same topic does no harm while
     good messages keep coming; once they do not, the reason names the misfit.
     """
@@ -51,6 +71,7 @@ class ObservationGate:
             spec.key: round(spec.max_age_s * 1e9) for spec in self._observations}
         self._future_tolerance_ns = round(future_tolerance_s * 1e9)
         self._judged_ns = 0
+        self.moving = False
         self.clear()
 
     def clear(self) -> None:
@@ -58,21 +79,24 @@ class ObservationGate:
         self._kept: dict[str, deque[_Received]] = {
             spec.key: deque(maxlen=_KEPT_ROWS) for spec in self._observations}
         self._misfits: dict[str, str] = {}
+        self._frozen = {spec.key: _Frozen() for spec in self._observations if spec.max_identical}
 
     def accept(
             self, key: str, row: np.ndarray | Callable[[], np.ndarray], *, stamp_ns: int | None,
-            received_ns: int) -> None:
+            received_ns: int, content: np.ndarray | None = None) -> None:
         """
         Take a message's row (W,) or image (h, w, 3); no stamp for a type without header.
 
-        row: may be what makes it, called only if a tick is to see it. A MessageError of that
-        rejects the message.
+        row: may be what makes it, called only if a plan is to see it. A MessageError of that
+        rejects the message. content: uint8 (n,), a camera's picture as it came.
         """
         kept = self._kept[key]
         if kept and received_ns < kept[-1].received_ns:
             # The clock jumped back: what came before is no longer comparable.
             kept.clear()
         kept.append(_Received(row=row, stamp_ns=stamp_ns, received_ns=received_ns))
+        if content is not None and key in self._frozen:
+            self._frozen[key].see(content, stamp_ns, self.moving)
         # Images are large, and nothing acts on one that is older than this.
         while len(kept) > 1 and kept[1].received_ns < received_ns - self._max_age_ns[key]:
             kept.popleft()
@@ -97,6 +121,18 @@ class ObservationGate:
         chosen = {key: self._in_force(key, tick_ns) for key in self._kept}
         return {key: received.row for key, received in chosen.items() if received is not None}
 
+    def vectors(self, tick_ns: int) -> dict[str, np.ndarray]:
+        """Return `rows` of the streams that are no pictures; decodes nothing."""
+        chosen = {spec.key: self._in_force(spec.key, tick_ns)
+                  for spec in self._observations if spec.image is None}
+        return {key: received.row for key, received in chosen.items() if received is not None}
+
+    def ages_s(self, now_ns: int) -> dict[str, float]:
+        """Return per stream how long ago was what the newest message tells of, in s."""
+        return {
+            spec.key: (now_ns - _stamp_or_receipt(kept[-1])) * 1e-9 + spec.latency_s
+            for spec in self._observations if (kept := self._kept[spec.key])}
+
     def reasons(self, tick_ns: int, now_ns: int) -> list[Reason]:
         """
         Judge the rows of a tick at the time `now_ns`; nothing to object is an empty list.
@@ -107,14 +143,14 @@ class ObservationGate:
         back_ns, self._judged_ns = self._judged_ns - now_ns, now_ns
         if back_ns > 0:
             self.clear()
-            return [Reason(subject='clock', text=(
+            return [Reason(subject='clock', disarms=True, text=(
                 f'the clock jumped back by {back_ns * 1e-9:.3f} s; begin again with what comes '
                 'in now'))]
         return [reason for spec in self._observations
                 if (reason := self._reason(spec, tick_ns, now_ns)) is not None]
 
     def _reason(self, spec: Observation, tick_ns: int, now_ns: int) -> Reason | None:
-        received = self._in_force(spec.key, tick_ns)
+        received = _at_or_before(self._kept[spec.key], tick_ns)
         misfit = f'; {self._misfits[spec.key]}' if spec.key in self._misfits else ''
         if received is None:
             detail = misfit or f"; no message on topic '{spec.topic}'"
@@ -123,7 +159,8 @@ class ObservationGate:
         limit_ns = self._max_age_ns[spec.key]
         ages_ns = {'receipt': now_ns - received.received_ns}
         if received.stamp_ns is not None:
-            ages_ns['header stamp'] = now_ns - received.stamp_ns
+            ages_ns['header stamp'] = (
+                now_ns - received.stamp_ns + round(spec.latency_s * 1e9))
         for clock, age_ns in ages_ns.items():
             if age_ns > limit_ns:
                 return Reason(subject=spec.key, stale=not misfit, text=(
@@ -133,9 +170,14 @@ class ObservationGate:
                 return Reason(subject=spec.key, text=(
                     f"observation '{spec.key}' lies {-age_ns * 1e-9:.3f} s in the future by its "
                     f'{clock}; synchronise the clocks'))
-        if not np.isfinite(received.row).all():
+        if spec.image is None and not np.isfinite(received.row).all():
             return Reason(
                 subject=spec.key, text=f"observation '{spec.key}' has a non-finite value")
+        frozen = self._frozen.get(spec.key)
+        if frozen is not None and frozen.count >= spec.max_identical:
+            return Reason(subject=spec.key, disarms=True, text=(
+                f"observation '{spec.key}' has brought the same picture {frozen.count + 1} times "
+                'while the robot moved; check the camera'))
         return None
 
     def _in_force(self, key: str, time_ns: int) -> _Received | None:

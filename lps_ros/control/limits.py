@@ -1,5 +1,6 @@
 """What may leave the node: range, step and workspace of every command."""
 
+from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
 
@@ -24,13 +25,15 @@ class CommandLimiter:
         actions = contract.actions
         self._low = np.concatenate([action.limits.low for action in actions])
         self._high = np.concatenate([action.limits.high for action in actions])
-        self._step = np.concatenate([
-            np.full(action.width, np.inf) if action.limits.step is None else action.limits.step
-            for action in actions])
+        self._period_s = contract.clock.period_ns * 1e-9
+        self._step = np.concatenate([self._largest_step(action) for action in actions])
         self._at_rest = np.concatenate([
             np.full(action.width, 0.0 if action.stop == 'zeros' else np.nan)
             for action in actions])
-        self._period_s = contract.clock.period_ns * 1e-9
+        self._columns = dict((action.key, columns) for action, columns in _columns(actions))
+        self._starts = [
+            (action, columns, _observed_columns(contract, action))
+            for action, columns in _columns(actions) if action.limits.start is not None]
         self._boxes = [
             (action, columns) for action, columns in _columns(actions)
             if action.limits.workspace is not None]
@@ -40,36 +43,77 @@ class CommandLimiter:
         """Command (A,) in force after a stop: zeros, and NaN where a stop sends nothing."""
         return self._at_rest.copy()
 
+    def columns(self, key: str) -> slice:
+        """Return where an action's values are in the command."""
+        return self._columns[key]
+
+    def observed_start(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return where the robot is by its observations (A,), NaN where no `start` tells."""
+        start = np.full(len(self._low), np.nan)
+        for action, columns, observed in self._starts:
+            if action.limits.start.observation in rows:
+                row = rows[action.limits.start.observation][observed]
+                start[columns][:len(row)] = row
+        return start
+
+    def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
+        """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
+        observed = self.observed_start(rows)
+        for action, columns, _ in self._starts:
+            within = action.limits.start.within
+            distance = np.abs(physical[columns] - observed[columns])[:len(within)]
+            # Not-a-number is too far as well.
+            for index in np.flatnonzero(~(distance <= within)):
+                raise CommandRefused(
+                    f'{self._names[columns][index]} begins {distance[index]:.4g} from the '
+                    f'observed {observed[columns][index]:.4g}, expected at most '
+                    f'{within[index]:.4g}; bring the robot to where demonstrations start')
+
     def apply(
-            self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray]
-    ) -> tuple[np.ndarray, list[str]]:
+            self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray],
+            keys: Collection[str] | None = None) -> tuple[np.ndarray, list[str]]:
         """
         Return the command (A,) within all limits, and one note for each value that changed.
 
         physical: wanted command (A,) in physical units. previous: the command in force, NaN
         where unknown, which sets no step limit. rows: observations by key, (W,) each, for the
-        workspace. Velocities out of the box are kept so low that one period ends at its face,
+        workspace. keys: the actions that are commanded, all unless given; the others stay as in
+        `previous`. Velocities out of the box are kept so low that one period ends at its face,
         positions are clipped to it; the box wins over the step limit, for it is what a stop
         protects. Raises CommandRefused for a non-finite value.
         """
-        if not np.isfinite(physical).all():
-            names = ', '.join(np.array(self._names)[~np.isfinite(physical)])
-            raise CommandRefused(f'command has a non-finite value in {names}')
+        commanded = self._commanded(keys)
+        wrong = commanded & ~np.isfinite(physical)
+        if wrong.any():
+            raise CommandRefused('command has a non-finite value in '
+                                 f'{", ".join(np.array(self._names)[wrong])}')
         known = np.isfinite(previous)
         ranged = np.clip(physical, self._low, self._high)
         slow = np.where(
             known, np.clip(ranged, previous - self._step, previous + self._step), ranged)
         command = slow.copy()
         for action, columns in self._boxes:
-            self._keep_in_box(action, command[columns], rows)
+            if commanded[columns].all():
+                self._keep_in_box(action, command[columns], rows)
         notes = []
         for wanted, limited, kind in (
                 (physical, ranged, 'range'), (ranged, slow, 'step'), (slow, command, 'workspace')):
             # The codec's own rounding is no clipping.
-            for column in np.flatnonzero(np.abs(wanted - limited) > 1e-6):
+            for column in np.flatnonzero(commanded & (np.abs(wanted - limited) > 1e-6)):
                 notes.append(f'{self._names[column]} {wanted[column]:.4g} limited to '
                              f'{limited[column]:.4g} by {kind}')
-        return command, notes
+        return np.where(commanded, command, previous), notes
+
+    def _commanded(self, keys: Collection[str] | None) -> np.ndarray:
+        commanded = np.full(len(self._low), keys is None)
+        for key in keys or ():
+            commanded[self._columns[key]] = True
+        return commanded
+
+    def _largest_step(self, action: Action) -> np.ndarray:
+        step, velocity = action.limits.step, action.limits.velocity
+        largest = np.full(action.width, np.inf) if step is None else step
+        return largest if velocity is None else np.minimum(largest, velocity * self._period_s)
 
     def _keep_in_box(
             self, action: Action, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
@@ -98,3 +142,13 @@ def _columns(actions: tuple[Action, ...]) -> Iterator[tuple[Action, slice]]:
     for action in actions:
         yield action, slice(start, start + action.width)
         start += action.width
+
+
+def _observed_columns(contract: Contract, action: Action) -> list[int]:
+    """Return where the observation of an action's start has its positions."""
+    start = action.limits.start
+    if not start.names:
+        return [0, 1, 2]
+    observed = contract.observation(start.observation)
+    offset = (observed.fields.index('position') if observed.fields else 0) * len(observed.names)
+    return [offset + observed.names.index(name) for name in start.names]

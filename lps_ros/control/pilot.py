@@ -2,203 +2,295 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
-from collections.abc import Sequence
 from dataclasses import dataclass
-import time
-from typing import Any
-from typing import Protocol
+from dataclasses import field
+import math
 
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import MessageError
-from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import OutgoingMessage
-from lps_ros.control.chunk_executor import ChunkExecutor
-from lps_ros.control.chunk_executor import ChunkStep
+from lps_ros.control.authority import Authority
+from lps_ros.control.authority import Source
+from lps_ros.control.chunk_planner import ChunkPlanner
+from lps_ros.control.chunk_planner import PlanFailed
+from lps_ros.control.chunk_schedule import ChunkSchedule
+from lps_ros.control.chunk_schedule import ChunkStep
 from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
+from lps_ros.control.planning import Inference
+from lps_ros.control.planning import InferenceDied
+from lps_ros.control.planning import one_line
+from lps_ros.control.planning import PlanResult
+from lps_ros.control.planning import Steering
 import numpy as np
 
-
-class Plan(Protocol):
-    """What a planner returns."""
-
-    actions: np.ndarray  # (H, A) in [-1, 1]
-
-
-class Planner(Protocol):
-    """What plans chunks: the policy of a bundle."""
-
-    def plan(
-            self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: str,
-            candidates: int, strength: float, rng: Any) -> Plan:
-        """Plan one chunk from an un-normalised vector (S,) and frames uint8 (h, w, 3)."""
+# Of full scale: a robot that is told to move less than this need not change what a camera sees.
+_MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
-class Steering:
-    """How chunks are planned; may change from one tick to the next."""
+class Execution:
+    """
+    How chunks meet time.
 
-    mode: str  # 'steered' or 'prior'
-    candidates: int = 1  # latents drawn, the best by Q is taken
-    strength: float = 1.0  # of 'steered': 0 is the prior, 1 what was learnt
-    replan_every: int = 0  # ticks; 0: when the chunk is used up
+    waits: time stands still while a plan is made, as in lock-step with a simulator;
+    stops_to_think: a chunk is planned when the one before is used up, and the robot stands
+    meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
+    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity: of an
+    observation, beyond which the policy does not act.
+    """
+
+    waits: bool = False
+    stops_to_think: bool = False
+    ramp_s: float = 0.0
+    patience_s: float = 2.0
+    max_unfamiliarity: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Decision:
     """What to do at one tick."""
 
-    messages: tuple[OutgoingMessage, ...]  # commands, or the stop on ceasing to act
-    chunks: tuple[OutgoingMessage, ...] = ()  # a newly planned chunk, one message per action
-    reasons: tuple[Reason, ...] = ()  # why not to act; empty when acting
+    source: Source
+    messages: tuple[OutgoingMessage, ...] = ()  # commands, or the stop on ceasing to act
+    chunks: tuple[OutgoingMessage, ...] = ()  # a chunk that takes over, one message per action
+    reasons: tuple[Reason, ...] = ()  # why the policy does not act
     notes: tuple[str, ...] = ()  # which values were limited
     step: ChunkStep | None = None
+    plan: PlanResult | None = None  # that the step is from
     command: np.ndarray | None = None  # (A,) physical, what the messages say when acting
-    plan_s: float | None = None  # time that planning took
+    ages_s: Mapping[str, float] = field(default_factory=dict)  # of each stream's newest message
 
     @property
     def acting(self) -> bool:
         """Whether the messages are commands of the policy."""
-        return not self.reasons
+        return self.command is not None
 
 
 class Pilot:
     """
-    Decides at every control tick what is sent: the next action of the chunk, or a stop.
+    Decides at every control tick what is sent: the action in force, or a stop.
 
-    The caller feeds `gate` with rows and asks `tick` once per control tick; all messages of a
-    tick are encoded before it returns any.
+    The caller feeds `gate` with rows and `authority` with what people do, asks `tick` once per
+    control tick and calls `think` in between, which hands requests to the inference and takes
+    its plans. All messages of a tick are encoded before it returns any. Times are ns of the
+    node's clock.
     """
 
     def __init__(
-            self, contract: Contract, planner: Planner, *, horizon: int, steering: Steering,
-            steady_s: Callable[[], float] = time.perf_counter) -> None:
-        """Take the contract whose observations the planner sees, and the chunk length."""
+            self, contract: Contract, inference: Inference, *, horizon: int, steering: Steering,
+            execution: Execution | None = None, authority: Authority | None = None) -> None:
+        """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
+        self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
-        self._contract = contract
-        self._planner = planner
-        self._horizon = horizon
-        self._steady_s = steady_s
-        self._encoder = ObservationEncoder(contract)
+        self.schedule = ChunkSchedule(horizon)
+        self._execution = execution or Execution()
+        self.planner = ChunkPlanner(
+            contract, inference, self.gate, self.schedule, horizon=horizon,
+            stops_to_think=self._execution.stops_to_think)
+        self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
-        self._executor = ChunkExecutor(horizon=horizon, replan_every=horizon)
-        self.begin(rng=None)
+        self._ramp_ticks = max(1, round(self._execution.ramp_s * contract.clock.rate_hz))
+        self.begin(seed=0)
 
-    def begin(self, rng: Any) -> None:
-        """Start afresh: no chunk, nothing commanded yet, latents drawn from `rng`."""
-        self._rng = rng
-        self._executor.reset()
+    def begin(self, seed: int) -> None:
+        """Start afresh: nothing commanded yet, latents drawn from `seed`."""
+        self.schedule.reset()
+        self.planner.begin(seed)
+        self._failure: Reason | None = None
         self._in_force = self._limiter.at_rest
         self._stopped = False
-
-    def reseed(self, rng: Any) -> None:
-        """Draw the latents of later chunks from `rng`."""
-        self._rng = rng
-
-    def plan_once(self, rng: Any) -> float:
-        """Plan one chunk from zeros, to warm the network up; return the time it took, in s."""
-        began_s = self._steady_s()
-        images = [self._contract.observation(key).image for key in self._encoder.image_keys]
-        self._plan(np.zeros(self._encoder.size, np.float32), [
-            np.zeros((image.height, image.width, 3), np.uint8) for image in images], rng)
-        return self._steady_s() - began_s
+        self._stopped_ns: int | None = None
+        self._forget_chunks()
 
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
-        """Return the stop of every channel and forget the chunk."""
-        self._executor.reset()
+        """Return the stop of every channel and forget the chunks."""
+        self._forget_chunks()
         rest = self._limiter.at_rest
         # A channel that holds goes on from its last command, within its step limit.
         self._in_force = np.where(np.isnan(rest), self._in_force, rest)
         self._stopped = True
+        self.gate.moving = False
         return tuple(self._codec.stop(now_ns))
 
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """
-        Decide for control tick `tick`; `clock_ns` reads the time, before and after planning.
+        Decide for control tick `tick`; `clock_ns` reads the time.
 
         After a tick without action the next one begins with a fresh chunk.
         """
-        tick_ns = self._contract.clock.time_ns(tick)
         now_ns = clock_ns()
-        reasons = self.gate.reasons(tick_ns, now_ns)
-        if reasons:
-            return self._refuse(reasons, now_ns)
+        source, why = self.authority.source(now_ns)
+        reasons = self.gate.reasons(self._clock.time_ns(tick), now_ns)
+        if source == Source.TELEOP:
+            self._stopped_ns = None
+            return Decision(
+                source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
+        if source == Source.NONE:
+            self._stopped_ns = None
+            reasons.insert(0, Reason(subject='authority', stale=True, text=why))
+        return self._rest(reasons, now_ns) if reasons else self._try_to_act(tick, clock_ns)
+
+    def think(self, now_ns: int) -> None:
+        """
+        Take a plan that has come, and ask for the next one where it is due.
+
+        Never waits. What goes wrong here is told by the next tick.
+        """
         try:
-            decision = self._act(tick, clock_ns, self.gate.rows(tick_ns))
+            self.planner.collect()
+            tick = self.planner.tick_of_observation(now_ns)
+            if (self.planner.due(tick, self.steering)
+                    and self.authority.source(now_ns)[0] == Source.POLICY
+                    and not self.gate.reasons(now_ns, now_ns)):
+                self.planner.ask(tick, now_ns, self.steering)
+        except (InferenceDied, PlanFailed, MessageError) as error:
+            self._failure = _failure(error)
+
+    def teleoperate(
+            self, key: str, row: np.ndarray, now_ns: int) -> tuple[OutgoingMessage, ...]:
+        """
+        Take over with a person's command for one action, physical (W,); return what to send.
+
+        The limits hold for people too. On taking over, the other actions are stopped. Raises
+        CommandRefused for what no limit can make safe.
+        """
+        before, _ = self.authority.source(now_ns)
+        wanted = self._in_force.copy()
+        wanted[self._limiter.columns(key)] = row
+        command, _ = self._limiter.apply(
+            wanted, self._in_force, self.gate.vectors(now_ns), keys=[key])
+        self.authority.teleoperate(now_ns)
+        if self.authority.source(now_ns)[0] != Source.TELEOP:
+            return ()
+        messages = [message for message in self._codec.messages(np.nan_to_num(command), now_ns)
+                    if message.key == key]
+        if before != Source.TELEOP:
+            messages = [*(message for message in self.stop(now_ns) if message.key != key),
+                        *messages]
+        columns = self._limiter.columns(key)
+        self._in_force[columns] = command[columns]
+        self._stopped = False
+        return tuple(messages)
+
+    def _try_to_act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
+        try:
+            self._plan_for(tick, clock_ns())
             # Planning takes time, in which an observation may have become too old.
-            reasons = self.gate.reasons(tick_ns, clock_ns()) if decision.plan_s else []
-            if reasons:
-                return self._refuse(reasons, clock_ns(), decision.plan_s)
-            self._in_force = decision.command
-            self._stopped = False
-            return decision
-        except (CommandRefused, MessageError) as error:
-            text = str(error)
-        except Exception as error:  # whatever the network raises must end in a stop
-            text = f'no command could be made: {one_line(error)}'
-        return self._refuse([Reason(subject='command', text=text)], clock_ns())
+            reasons = self.gate.reasons(self._clock.time_ns(tick), clock_ns()) or self._doubts()
+            return self._rest(reasons, clock_ns()) if reasons else self._act(tick, clock_ns)
+        except Exception as error:  # whatever it is must end in a stop
+            return self._rest([_failure(error)], clock_ns())
 
-    def _refuse(
-            self, reasons: list[Reason], now_ns: int, plan_s: float | None = None) -> Decision:
-        self._executor.reset()
-        stop = () if self._stopped else self.stop(now_ns)
-        return Decision(messages=stop, reasons=tuple(reasons), plan_s=plan_s)
+    def _plan_for(self, tick: int, now_ns: int) -> None:
+        """Have the newest plan there is; where time can wait, the one that is due."""
+        self.planner.collect()
+        if self._execution.waits and self.planner.due(tick, self.steering):
+            self.planner.ask(tick, now_ns, self.steering)
+            self.planner.wait()
 
-    def _act(
-            self, tick: int, clock_ns: Callable[[], int],
-            rows: Mapping[str, np.ndarray]) -> Decision:
-        self._executor.replan_every = self.steering.replan_every or self._horizon
-        chunks: tuple[OutgoingMessage, ...] = ()
-        plan_s = None
-        if self._executor.needs_chunk(tick):
-            began_s = self._steady_s()
-            observation = self._encoder.encode(
-                {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
-            images = [rows[key] for key in self._encoder.image_keys]
-            actions = self._plan(observation, images, self._rng)
-            plan_s = self._steady_s() - began_s
-            chunks = self._chunks(actions, tick, rows)
-            self._executor.start(actions, tick)
-        step = self._executor.step(tick)
-        command, notes = self._limiter.apply(step.action, self._in_force, rows)
-        messages = tuple(self._codec.messages(command, clock_ns()))
+    def _doubts(self) -> list[Reason]:
+        """Return what keeps the policy from acting on fit observations."""
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            return [failure]
+        plan, limit = self.planner.newest, self._execution.max_unfamiliarity
+        if plan is not None and plan.unfamiliarity > limit:
+            return [Reason(subject='policy', text=(
+                f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
+                f'{limit:g}; bring the scene to what was demonstrated'))]
+        return []
+
+    def _act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
+        step = self.schedule.step(tick, ensemble=self.steering.join == 'ensemble')
+        if step is None:
+            return self._rest([self._without_action()], clock_ns())
+        rows = self.gate.vectors(self._clock.time_ns(tick))
+        action = self._codec.denormalise(step.action)
+        if self._began is None:
+            self._limiter.check_start(action, rows)
+            self._began = tick
+            observed = self._limiter.observed_start(rows)
+            self._led_in_from = np.where(np.isfinite(observed), observed, self._in_force)
+        command, notes = self._limiter.apply(self._led_in(action, tick), self._in_force, rows)
+        now_ns = clock_ns()
+        messages = tuple(self._codec.messages(command, now_ns))
+        plan = self.planner.plan_of(step.chunk)
+        chunks = () if plan is self._told else self._chunks(tick, rows)
+        self.gate.moving = self._moves(command)
+        self._told, self._in_force = plan, command
+        self._stopped, self._stopped_ns = False, None
         return Decision(
-            messages=messages, chunks=chunks, notes=tuple(notes), step=step, command=command,
-            plan_s=plan_s)
+            source=Source.POLICY, messages=messages, chunks=chunks, notes=tuple(notes),
+            step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
 
-    def _plan(
-            self, observation: np.ndarray, images: Sequence[np.ndarray], rng: Any) -> np.ndarray:
-        """Return a chunk (H, A) in physical units."""
-        if not np.isfinite(observation).all():
-            raise CommandRefused('the encoded observation has a non-finite value')
-        plan = self._planner.plan(
-            observation, images=images, mode=self.steering.mode,
-            candidates=self.steering.candidates, strength=self.steering.strength, rng=rng)
-        actions = np.asarray(plan.actions)
-        expected = (self._horizon, self._codec.size)
-        if actions.shape != expected:
-            raise CommandRefused(f'planned chunk has shape {actions.shape}, expected {expected}')
-        if not np.isfinite(actions).all():
-            raise CommandRefused('planned chunk has a non-finite value')
-        return self._codec.denormalise(actions)
+    def _rest(self, reasons: list[Reason], now_ns: int) -> Decision:
+        """Stop, once, and say why; disarm where a person has to look at it."""
+        messages = () if self._stopped else self.stop(now_ns)
+        self._forget_chunks()
+        disarming = [reason for reason in reasons if reason.disarms]
+        if self.authority.armed:
+            if self._stopped_ns is None:
+                self._stopped_ns = now_ns
+            if disarming:
+                self.authority.disarm(disarming[0].text)
+            elif now_ns - self._stopped_ns > self._execution.patience_s * 1e9:
+                self.authority.disarm(
+                    f'stopped for more than {self._execution.patience_s:g} s: {reasons[0]}')
+        return Decision(source=Source.NONE, messages=messages, reasons=tuple(reasons),
+                        ages_s=self.gate.ages_s(now_ns))
 
-    def _chunks(
-            self, actions: np.ndarray, tick: int, rows: Mapping[str, np.ndarray]
-    ) -> tuple[OutgoingMessage, ...]:
-        """Encode a chunk within the limits as they are now."""
+    def _without_action(self) -> Reason:
+        if self.planner.newest is None or self._execution.stops_to_think:
+            return Reason(subject='inference', stale=True, text='waiting for a chunk')
+        return Reason(subject='inference', disarms=True, text=(
+            'no action is left, the next chunk has not come in time; plan earlier '
+            '(replan_every), with fewer candidates, or with a policy of longer chunks'))
+
+    def _forget_chunks(self) -> None:
+        self.schedule.forget()
+        self.planner.forget()
+        self._began: int | None = None
+        self._told: PlanResult | None = None
+
+    def _led_in(self, action: np.ndarray, tick: int) -> np.ndarray:
+        """Return a command (A,) that begins where the robot is and ends as the action."""
+        share = (tick - self._began + 1) / self._ramp_ticks
+        if share >= 1.0:
+            return action
+        known = np.isfinite(self._led_in_from)
+        return np.where(
+            known, self._led_in_from + share * (action - self._led_in_from), action)
+
+    def _moves(self, command: np.ndarray) -> bool:
+        velocity = np.isfinite(self._limiter.at_rest)
+        now, before = (self._codec.normalise(each) for each in (command, self._in_force))
+        still = self._codec.normalise(np.where(velocity, 0.0, command))
+        return bool((np.abs(now - still)[velocity] > _MOVES_VELOCITY).any()
+                    or (np.abs(now - before)[~velocity] > _MOVES_POSITION).any())
+
+    def _chunks(self, tick: int, rows: Mapping[str, np.ndarray]) -> tuple[OutgoingMessage, ...]:
+        """Encode what is ahead, within the limits as they are now."""
         command = self._in_force
-        limited = np.empty_like(actions)
-        for i, action in enumerate(actions):
-            limited[i] = command = self._limiter.apply(action, command, rows)[0]
-        return tuple(self._codec.chunk_messages(limited, self._contract.clock.time_ns(tick)))
+        ahead = self._codec.denormalise(
+            self.schedule.ahead(tick, ensemble=self.steering.join == 'ensemble'))
+        limited = np.empty_like(ahead)
+        for i, action in enumerate(ahead):
+            limited[i] = command = self._limiter.apply(
+                self._led_in(action, tick + i), command, rows)[0]
+        return tuple(self._codec.chunk_messages(limited, self._clock.time_ns(tick)))
 
 
-def one_line(error: Exception) -> str:
-    """Return what an error says as one line, with its type unless it is one of this package's."""
-    ours = type(error).__module__.startswith('lps_ros.') or isinstance(error, OSError)
-    return ' '.join(f'{"" if ours else type(error).__name__ + ": "}{error}'.split())
+def _failure(error: Exception) -> Reason:
+    """Return why nothing can be done, from what was raised."""
+    if isinstance(error, (CommandRefused, MessageError, PlanFailed, InferenceDied)):
+        text = str(error)
+    else:
+        text = f'no command could be made: {one_line(error)}'
+    subject = 'inference' if isinstance(error, InferenceDied) else 'command'
+    return Reason(subject=subject, text=text, disarms=True)

@@ -1,0 +1,170 @@
+"""When a chunk is asked for, from which observation, and what becomes of the answer."""
+
+from collections import deque
+from dataclasses import dataclass
+import math
+
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import Contract
+from lps_ros.contract import MessageError
+from lps_ros.contract import ObservationEncoder
+from lps_ros.control.chunk_schedule import ChunkSchedule
+from lps_ros.control.gates import ObservationGate
+from lps_ros.control.planning import Inference
+from lps_ros.control.planning import PlanRequest
+from lps_ros.control.planning import PlanResult
+from lps_ros.control.planning import Steering
+import numpy as np
+
+# An observation that is taken so much of a period before a tick counts as that tick's.
+_AHEAD = 0.2
+# A plan is asked for so much earlier than the last ones took.
+_MARGIN_S = 0.002
+_KEPT_TIMES = 20
+# How often to look whether a plan that is under way has come.
+_LOOK_S = 0.005
+
+
+class PlanFailed(ValueError):
+    """A plan that cannot be used; the message is one line."""
+
+
+@dataclass(kw_only=True)
+class PlanningCounts:
+    """What became of the plans since the start."""
+
+    asked: int = 0
+    late: int = 0  # plans that came when their first action's time had passed
+
+
+class ChunkPlanner:
+    """
+    Asks an inference for chunks and puts them into the schedule.
+
+    A chunk belongs to the tick of its observation. It is asked for shortly before that tick, so
+    that a fast network's chunk is there when the tick is served; one that comes later is joined
+    where time has got to. One plan is under way at a time.
+
+    :param stops_to_think: ask when no action is left; the chunk then begins when it comes
+    """
+
+    def __init__(
+            self, contract: Contract, inference: Inference, gate: ObservationGate,
+            schedule: ChunkSchedule, *, horizon: int, stops_to_think: bool) -> None:
+        self.inference = inference
+        self._clock = contract.clock
+        self._gate = gate
+        self._schedule = schedule
+        self._horizon = horizon
+        self._stops_to_think = stops_to_think
+        self._encoder = ObservationEncoder(contract)
+        self._action_size = ActionCodec(contract).size
+        self.begin(seed=0)
+
+    def begin(self, seed: int) -> None:
+        """Start afresh, with latents drawn from `seed`; a plan that is under way is ignored."""
+        self._seed: int | None = seed
+        self._number = 0
+        self._pending: PlanRequest | None = None
+        self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
+        self.counts = PlanningCounts()
+        self.forget()
+
+    def reseed(self, seed: int) -> None:
+        """Draw the latents of later chunks from `seed`."""
+        self._seed = seed
+
+    def forget(self) -> None:
+        """Ignore the plan that is under way; the next one is due at once."""
+        self._valid_from = self._number
+        self._asked: int | None = None
+        self._plans: dict[int, PlanResult] = {}
+
+    @property
+    def newest(self) -> PlanResult | None:
+        """Return the plan that came last, None without one."""
+        return self._plans[max(self._plans)] if self._plans else None
+
+    def plan_of(self, chunk: int) -> PlanResult:
+        """Return the plan of a chunk of the schedule."""
+        return self._plans[chunk]
+
+    def due(self, tick: int, steering: Steering) -> bool:
+        """Tell whether a chunk that begins at `tick` is to be asked for."""
+        if self._pending is not None:
+            return False
+        if self._stops_to_think:
+            return not len(self._schedule.ahead(tick))
+        every = min(steering.replan_every or self._horizon, self._horizon)
+        return self._asked is None or not 0 <= tick - self._asked < every
+
+    def tick_of_observation(self, now_ns: int) -> int:
+        """Return the tick that an observation taken now belongs to."""
+        return self._clock.index_at_or_before(now_ns + round(_AHEAD * self._clock.period_ns))
+
+    def due_in_s(self, now_ns: int, steering: Steering) -> float:
+        """Return in how many seconds to look again."""
+        if self._pending is not None:
+            return _LOOK_S
+        tick = self.tick_of_observation(now_ns) + 1
+        if not self.due(tick, steering):
+            return math.inf
+        lead_s = min(max(self._took_s, default=math.inf) + _MARGIN_S,
+                     _AHEAD * self._clock.period_ns * 1e-9)
+        return max(0.0, (self._clock.time_ns(tick) - now_ns) * 1e-9 - lead_s)
+
+    def ask(self, tick: int, now_ns: int, steering: Steering) -> None:
+        """
+        Ask for a chunk from what is known now; nothing is asked where a picture does not fit.
+
+        Raises InferenceDied, and MessageError for an observation that is not finite.
+        """
+        rows = self._gate.rows(min(now_ns, self._clock.time_ns(tick)))
+        if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
+            return
+        observation = self._encoder.encode(
+            {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
+        if not np.isfinite(observation).all():
+            raise MessageError('the encoded observation has a non-finite value')
+        ahead = self._schedule.ahead(tick) if steering.join == 'latent' else ()
+        request = PlanRequest(
+            number=self._number, tick=tick, observation=observation, steering=steering,
+            images=tuple(rows[key] for key in self._encoder.image_keys), seed=self._seed,
+            committed=np.float32(ahead) if len(ahead) else None)
+        self.inference.submit(request)
+        self._number += 1
+        self.counts.asked += 1
+        self._seed = None
+        self._pending, self._asked = request, tick
+
+    def wait(self) -> None:
+        """Take the plan that is under way once it is there; raises as `collect`."""
+        while self._pending is not None:
+            self._take(self.inference.wait())
+
+    def collect(self) -> None:
+        """Take the plan that has come, if any; raises InferenceDied and PlanFailed."""
+        if (result := self.inference.poll()) is not None:
+            self._take(result)
+
+    def _take(self, result: PlanResult) -> None:
+        self._pending = None
+        self._took_s.append(result.plan_s)
+        if result.number < self._valid_from:
+            return
+        expected = (self._horizon, self._action_size)
+        if result.error:
+            raise PlanFailed(f'no chunk could be planned: {result.error}')
+        if result.actions.shape != expected:
+            raise PlanFailed(
+                f'planned chunk has shape {result.actions.shape}, expected {expected}')
+        if not np.isfinite(result.actions).all():
+            raise PlanFailed('planned chunk has a non-finite value')
+        number = self._schedule.count
+        late = self._schedule.offer(
+            np.asarray(result.actions, np.float64), result.tick,
+            moved_on=not self._stops_to_think)
+        self.counts.late += late > 0
+        self._plans[number] = result
+        # A chunk speaks for as long as newer ones may not cover its ticks.
+        self._plans.pop(number - self._horizon - 1, None)
