@@ -36,6 +36,10 @@ _EXAMPLES = """examples:
 # Settings that do not decide what the weights become, or that differ between the rows.
 _FREE = ('seed', 'log_every', 'checkpoint_every', 'device', 'threads', 'cuda_graph', 'mode',
          'candidates', 'strength')
+# Settings of `lps train` that this command decides by its options, or has no use for.
+_NOT_HERE = ('seed', 'checkpoint_every', 'observations', 'failures', 'start_from', 'encoder',
+             'shared_encoder', 'augment_padding', 'augment_probability', 'mode', 'candidates',
+             'strength')
 
 
 def add_parser(actions: argparse._SubParsersAction) -> None:
@@ -81,6 +85,10 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Train and evaluate; Ctrl-C leaves a checkpoint."""
+    for text in arguments.set:
+        if text.partition('=')[0] in _NOT_HERE:
+            raise UserError(f"--set has '{text}', expected a setting that this command uses; "
+                            'see --seeds, --arms and --evaluate-every for what it decides itself')
     config = trainer_config(
         arguments, algorithm=arguments.algorithm, threads=arguments.threads,
         steps=arguments.steps, replan_every=arguments.replan_every, seed=arguments.seeds[0])
@@ -88,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     _check_arms(arms, arguments.algorithm)
     if len(set(arguments.seeds)) < len(arguments.seeds):
         raise UserError('--seeds names a seed twice; give each once')
+    from lps_ros.cli.bench_ogbench_run import column_sampler
     from lps_ros.cli.bench_ogbench_run import Interruption
     from lps_ros.cli.bench_ogbench_run import OGBenchRun
     from lps_ros.sim.ogbench_dataset import find_dataset
@@ -96,6 +105,7 @@ def run(arguments: argparse.Namespace) -> int:
     task = OGBenchTask(arguments.environment, arguments.max_episode_steps)
     columns = load_columns(
         task, arguments.data or find_dataset(task, arguments.data_dir), arguments.rewards)
+    column_sampler(columns, config)  # refuses what is too short before anything is written
     evaluation = {
         'environment': task.name, 'data': columns.fingerprint, 'rewards': arguments.rewards,
         'normalise': arguments.normalise, 'arms': [arm.name for arm in arms],

@@ -2,6 +2,7 @@
 
 import argparse
 from io import BytesIO
+import math
 from pathlib import Path
 from time import perf_counter
 
@@ -45,9 +46,11 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Generate the data; the file is there whole or not at all."""
-    for name in ('noise', 'smoothing'):
-        if not getattr(arguments, name) >= 0.0:
-            raise UserError(f'--{name} is {getattr(arguments, name)}, expected 0 or more')
+    if not 0.0 <= arguments.noise < math.inf:
+        raise UserError(f'--noise is {arguments.noise}, expected a number of 0 or more')
+    if not 0.0 < arguments.smoothing <= arguments.episode_steps:
+        raise UserError(f'--smoothing is {arguments.smoothing}, expected a number above 0, at '
+                        'most the steps of an episode')
     if arguments.output.suffix != '.npz':
         raise UserError(f'--output is {arguments.output}, expected a name that ends in .npz')
     from lps_ros.sim.ogbench_play import play

@@ -16,6 +16,7 @@ from lps_ros.data.chunks import Sampler
 from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.errors import UserError
 from lps_ros.evaluation.table import rate_with_interval
 from lps_ros.learning import checkpoint
 from lps_ros.learning.batches import Batches
@@ -51,8 +52,12 @@ class Interruption:
 
 
 def column_sampler(columns: Columns, config: TrainerConfig) -> Sampler:
-    """Return what draws chunks from OGBench's columns."""
+    """Return what draws chunks from OGBench's columns; raises UserError where none fits."""
     episodes = len(columns.offsets) - 1
+    longest = int(np.diff(columns.offsets).max()) - 1
+    if longest < config.learner.horizon:
+        raise UserError(f'the longest of {episodes} episodes has {longest} transitions, expected '
+                        f'at least a chunk of {config.learner.horizon}; lower horizon')
     return Sampler(Chunks(
         observations=columns.observations, actions=columns.actions, offsets=columns.offsets,
         rewards=columns.rewards, masks=columns.masks, padded=np.zeros(episodes, bool),

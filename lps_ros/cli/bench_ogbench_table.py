@@ -82,7 +82,11 @@ class EvaluationTable:
                     {'command': command, **settings}, indent=1) + '\n').encode())
             if self.csv_path.exists():
                 with self.csv_path.open(encoding='utf-8', newline='') as content:
-                    self.rows = [_typed(row, self.csv_path) for row in csv.DictReader(content)]
+                    table = csv.DictReader(content)
+                    if table.fieldnames != self._header:
+                        raise UserError(f'{self.csv_path}: has other columns than this command '
+                                        'writes; give another --output')
+                    self.rows = [_typed(row, self.csv_path) for row in table]
 
     def holds(self, seed: int, step: int) -> bool:
         """Return whether this evaluation is there."""
@@ -121,7 +125,10 @@ def summary(rows: Sequence[Row], arms: Sequence[Arm], seeds: Sequence[int]) -> d
 
 
 def _check_settings(file: Path, settings: dict[str, Any]) -> None:
-    begun = json.loads(file.read_text(encoding='utf-8'))
+    try:
+        begun = dict(json.loads(file.read_text(encoding='utf-8')))
+    except (ValueError, TypeError) as error:
+        raise UserError(f'{file}: is damaged ({error}); give another --output') from error
     for name, value in settings.items():
         if begun.get(name) != value:
             raise UserError(f'{file.parent}: was begun with {name} {begun.get(name)!r}, now '

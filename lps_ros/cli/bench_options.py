@@ -29,8 +29,8 @@ def add_command(
 def add_settings(parser: argparse.ArgumentParser) -> None:
     """Add the options that choose a training configuration."""
     parser.add_argument('--preset', default='published',
-                        help="settings to start from: published (default), published_robot, or "
-                             "none for lps train's own")
+                        help="settings to start from: published (default), published_robot, "
+                             "camera, or none for lps train's own")
     parser.add_argument('--set', nargs='+', default=[], metavar='NAME=VALUE',
                         help='settings that win over the preset, as in lps train')
     parser.add_argument('--device', help="'cpu', 'cuda', 'cuda:1'")

@@ -22,6 +22,7 @@ from lps_ros.cli.output_file import write_json
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
 from lps_ros.data.files import check_writable
+from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from lps_ros.share import share_path
 
@@ -50,13 +51,14 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--episodes', type=int, default=20, help='episodes per arm')
     parser.add_argument('--first-seed', type=int, default=10_000, help='seeds count up from here')
     parser.add_argument(
-        '--arms', default='prior,steered', help=f'of {", ".join(_ARMS)}, separated by commas')
+        '--arms', help=f'of {", ".join(_ARMS)}, separated by commas (default: prior,steered; '
+        'with --camera, whose shipped bundle imitates only: operator,steered)')
     parser.add_argument('--task', type=int, default=1, help="OGBench's task, 1 to 5")
     parser.add_argument('--mode', choices=('steered', 'prior'), default='',
                         help="latents of the steered arm (default: the bundle's own way)")
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents the steered policy chooses from (0: the bundle's own)")
-    parser.add_argument('--strength', type=float, default=-1.0,
+    parser.add_argument('--strength', type=float,
                         help='of the steered arm, 0 for the prior to 1 for what was learnt '
                              "(default: the bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0,
@@ -74,8 +76,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--demonstrations', type=int,
                         help='with --full: episodes of the operator (default 150; with --camera '
                              '300)')
-    parser.add_argument('--steps', type=int, default=0,
-                        help="with --full: training steps (0: the trainer's default)")
+    parser.add_argument('--steps', type=int,
+                        help="with --full: training steps (default: the trainer's)")
     parser.set_defaults(func=run)
 
 
@@ -97,7 +99,7 @@ def run(arguments: argparse.Namespace) -> int:
             episodes=arguments.demonstrations, max_ticks=contract.task.max_ticks,
             logs=logs / 'record', camera=arguments.camera)
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
-              bundle=bundle, steps=arguments.steps, seed=0, logs=logs / 'train',
+              bundle=bundle, steps=arguments.steps or 0, seed=0, logs=logs / 'train',
               command=command,
               config=share_path(_CAMERA_TRAINING) if arguments.camera else None)
     from lps_ros.learning.bundle import update_results
@@ -107,8 +109,8 @@ def run(arguments: argparse.Namespace) -> int:
         bundle=(bundle or share_path(_shipped(arguments.camera))).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
-        strength=arguments.strength, replan_every=arguments.replan_every, free=arguments.free,
-        in_process=arguments.in_process,
+        strength=-1.0 if arguments.strength is None else arguments.strength,
+        replan_every=arguments.replan_every, free=arguments.free, in_process=arguments.in_process,
         record=not (arguments.no_record or arguments.in_process))
     if arguments.camera and not settings.camera:
         raise UserError(f'--camera: bundle {settings.bundle} sees no camera; leave out --camera, '
@@ -133,7 +135,10 @@ def _shipped(camera: bool) -> str:
 
 def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the arms; raise UserError or StorageError on any option that cannot be met."""
-    arms = tuple(arm.strip() for arm in arguments.arms.split(','))
+    given = arguments.arms
+    if given is None:
+        given = 'operator,steered' if arguments.camera else 'prior,steered'
+    arms = tuple(arm.strip() for arm in given.split(','))
     for place, arm in enumerate(arms):
         if arm not in _ARMS:
             raise UserError(f"--arms has '{arm}', expected some of: {', '.join(_ARMS)}")
@@ -143,15 +148,25 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
         if arguments.in_process and getattr(arguments, other):
             raise UserError(
                 f'--in-process is given with --{other}, which needs ROS; leave one out')
+    for name in ('demonstrations', 'steps'):
+        if getattr(arguments, name) is not None and not arguments.full:
+            raise UserError(f'--{name} is given without --full, which records and trains; add '
+                            '--full or leave it out')
+    if arguments.full and arguments.bundle is not None and arguments.bundle.exists() and not (
+            arguments.output / 'run').exists():
+        raise UserError(f'--bundle {arguments.bundle} is there already, and --full would not '
+                        'train it; give the name of a new one, or leave out --full')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
     if arguments.demonstrations is None:
         arguments.demonstrations = 300 if arguments.camera else 150
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
-    check_range(arguments, 'steps', 0)
+    if arguments.steps is not None:
+        check_range(arguments, 'steps', 1)
     check_range(arguments, 'task', 1, 5)
     check_range(arguments, 'first_seed', 0, MOST_SEED - arguments.episodes)
     check_range(arguments, 'candidates', 0, MOST_CANDIDATES)
-    check_range(arguments, 'strength', -1, 1)
+    if arguments.strength is not None:
+        check_range(arguments, 'strength', 0, 1)
     check_range(arguments, 'replan_every', 0, MOST_TICKS)
     if arguments.output.exists() and not arguments.output.is_dir():
         raise UserError(f'--output is {arguments.output}, a file; give a folder')
@@ -165,10 +180,13 @@ def _keep_to_settings(output: Path, arguments: argparse.Namespace) -> None:
         'task', 'demonstrations', 'steps', 'camera')}
     file = output / 'full_demo.json'
     if file.exists():
-        begun = json.loads(file.read_text(encoding='utf-8'))
+        try:
+            begun = {'camera': False, **json.loads(file.read_text(encoding='utf-8'))}
+        except (ValueError, TypeError) as error:
+            raise UserError(f'{file}: is damaged ({error}); give another --output') from error
         if begun != wanted:
             raise UserError(f'{output} holds a full demo with {begun}, now asked for {wanted}; '
                             'give another --output or the same settings')
         return
     output.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(wanted) + '\n', encoding='utf-8')
+    write_text(file, json.dumps(wanted) + '\n')

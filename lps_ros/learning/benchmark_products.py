@@ -61,6 +61,12 @@ class Products(TorchDispatchMode):
             self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Execute an operation; record it where it is a product."""
         kwargs = kwargs or {}
+        if func.overloadpacket not in _OPERATIONS:
+            # Without gradients a convolution or a linear layer arrives here whole.
+            with self:
+                result = func.decompose(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
         result = func(*args, **kwargs)
         packet = func.overloadpacket
         if packet in _OPERATIONS:

@@ -52,7 +52,20 @@ def read_progress(path: Path) -> Progress:
 
 
 def load_checkpoint(path: Path, agent: Algorithm, generator: torch.Generator) -> None:
-    """Restore networks, optimiser and generator into an agent of the same configuration."""
+    """
+    Restore networks, optimiser and generator into an agent of the same configuration.
+
+    Raises TrainingError where the file holds something else.
+    """
+    try:
+        _restore(path, agent, generator)
+    except (KeyError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise TrainingError(f'{path}: does not fit this training ({reason}); remove it to start '
+                            'anew, or choose another run folder') from error
+
+
+def _restore(path: Path, agent: Algorithm, generator: torch.Generator) -> None:
     tensors: dict[str, Tensor] = {}
     with safe_open(path, framework='pt') as file:
         for name in file.keys():

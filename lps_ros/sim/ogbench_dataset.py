@@ -7,6 +7,8 @@ import hashlib
 from pathlib import Path
 import sys
 from typing import Literal
+from zipfile import BadZipFile
+import zlib
 
 from lps_ros.errors import UserError
 from lps_ros.sim.ogbench_task import OGBenchTask
@@ -18,6 +20,7 @@ from ogbench.relabel_utils import relabel_dataset
 Rewards = Literal['published', 'subgoals', 'sparse']
 # Domains that Im et al. 2026 train with -1 until all is done, 0 then.
 _SPARSE = ('scene', 'puzzle-3x3')
+_LARGEST_ACTION = 1.0 + 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,7 +83,8 @@ def load_columns(task: OGBenchTask, path: Path, rewards: Rewards = 'published') 
         data = ogbench.load_dataset(str(path), compact_dataset=True, add_info=True)
         with seeded(task.env, 0):
             relabel_dataset(task.env.spec.id, task.env, data)
-    except (KeyError, ValueError, OSError, EOFError, IndexError) as error:
+    except (KeyError, ValueError, OSError, EOFError, IndexError, BadZipFile,
+            zlib.error) as error:
         raise UserError(f"{path}: is not a data set of {task.dataset} in OGBench's layout "
                         f'({type(error).__name__}: {error}); give another file') from error
     _check(data, task, path)
@@ -98,6 +102,20 @@ def _check(data: Mapping[str, np.ndarray], task: OGBenchTask, path: Path) -> Non
     if found != expected:
         raise UserError(f'{path}: observations and actions have shapes {found}, expected '
                         f'{expected}; give the data of {task.dataset}')
+    lengths = {name: len(column) for name, column in data.items()}
+    if len(set(lengths.values())) > 1:
+        raise UserError(f'{path}: its columns have different lengths {lengths}; the file is '
+                        'damaged, copy it again')
+    for name, column in data.items():
+        values = column.reshape(len(column), -1)
+        wrong = ~np.isfinite(values)
+        if name == 'actions':
+            wrong |= np.abs(values) > _LARGEST_ACTION
+        if wrong.any():
+            row, place = np.argwhere(wrong)[0]
+            raise UserError(f'{path}: {name} has {values[row, place]} in row {row}, column '
+                            f'{place}, expected finite numbers, and actions of -1 to 1; mend or '
+                            'leave out that episode')
     if not len(data['valids']) or data['valids'][-1]:
         raise UserError(f'{path}: does not end with the end of an episode; the file is damaged, '
                         'copy it again')

@@ -256,6 +256,9 @@ def test_observations_can_be_normalised_and_plans_shorter(data, tmp_path, capsys
     (('ogbench-data', '--environment', 'cube-play-v0', '--output', 'a.npz'),
      'the planner cannot play in it'),
     (('ogbench-data', '--noise', 'nan', '--output', 'a.npz'), '--noise is nan'),
+    (('ogbench-data', '--noise', 'inf', '--output', 'a.npz'), '--noise is inf'),
+    (('ogbench-data', '--smoothing', '0', '--output', 'a.npz'), '--smoothing is 0'),
+    (('ogbench-data', '--smoothing', 'inf', '--output', 'a.npz'), '--smoothing is inf'),
     (('ogbench-data', '--output', 'a.zip'), 'ends in .npz'),
 ])
 def test_bad_input_is_one_line(capsys, arguments, message):
@@ -275,6 +278,8 @@ def test_bad_input_is_one_line(capsys, arguments, message):
     (('--arms', 'prior:2,prior:2'), 'names an arm twice'),
     (('--seeds', '3,3'), 'names a seed twice'),
     (('--algorithm', 'flow_bc', '--set', 'lr=1e-3'), 'flow_bc has no critic to choose by'),
+    (('--set', 'strength=0.1'), "--set has 'strength=0.1'"),
+    (('--set', 'horizon=500'), 'expected at least a chunk of 500'),
 ])
 def test_bad_input_of_a_run_is_one_line(capsys, data, tmp_path, changes, message):
     assert bench(*ogbench_run(data, tmp_path / 'run', *changes)) == 1
@@ -282,6 +287,48 @@ def test_bad_input_of_a_run_is_one_line(capsys, data, tmp_path, changes, message
     assert error.startswith('error: ') and error.count('\n') == 1
     assert message in error
     assert not (tmp_path / 'run').exists()
+
+
+def _with_nan(columns):
+    columns['observations'][5, 2] = np.nan
+
+
+def _too_large(columns):
+    columns['actions'][7, 1] = 50.0
+
+
+def _shorter(columns):
+    columns['qpos'] = columns['qpos'][:-3]
+
+
+def _not_finite(columns):
+    columns['qpos'][9, 0] = np.inf
+
+
+@pytest.mark.parametrize('damage, message', [
+    (_with_nan, 'observations has nan in row 5, column 2'),
+    (_too_large, 'actions has 50.0 in row 7, column 1'),
+    (_not_finite, 'qpos has inf in row 9, column 0'),
+    (_shorter, 'columns have different lengths'),
+])
+def test_bad_data_is_named_before_anything_is_written(capsys, data, tmp_path, damage, message):
+    with np.load(data) as file:
+        columns = {name: file[name] for name in file.files}
+    damage(columns)
+    np.savez(tmp_path / 'bad.npz', **columns)
+    assert bench(*ogbench_run(tmp_path / 'bad.npz', tmp_path / 'run')) == 1
+    error = capsys.readouterr().err
+    assert error.startswith('error: ') and error.count('\n') == 1
+    assert message in error
+    assert not (tmp_path / 'run').exists()
+
+
+def test_a_torn_file_is_one_line(capsys, data, tmp_path):
+    torn = tmp_path / 'torn.npz'
+    torn.write_bytes(data.read_bytes()[:-400])
+    assert bench(*ogbench_run(torn, tmp_path / 'run')) == 1
+    error = capsys.readouterr().err
+    assert error.startswith(f'error: {torn}: ') and error.count('\n') == 1
 
 
 def test_other_settings_do_not_mix_into_a_table(capsys, data, finished):

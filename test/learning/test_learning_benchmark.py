@@ -1,5 +1,6 @@
 """Benchmarks count what is executed, and their figures agree with each other."""
 
+from functools import partial
 from itertools import pairwise
 
 from learning_samples import config
@@ -13,10 +14,12 @@ from lps_ros.learning.benchmark_training import training_speed
 from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.networks.observations import ObservationShape
 from lps_ros.learning.trainer_config import TrainerConfig
+import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv2d
 from torch.nn.functional import scaled_dot_product_attention
+from torch.utils.flop_counter import FlopCounterMode
 
 _OBSERVATION, _ACTION = 7, 3
 _SHAPE = ObservationShape(vector=_OBSERVATION)
@@ -142,6 +145,25 @@ def test_planning_executes_the_products_of_its_networks(candidates):
     assert 0 < figures['p10_ms'] <= figures['median_ms'] <= figures['p99_ms']
     assert figures['ratio_to_products'] == pytest.approx(
         figures['p10_ms'] / figures['products_p10_ms'])
+
+
+@pytest.mark.parametrize('networks', [
+    {'encoder': 'impala_debug'}, {'decoder': 'dit_nano'}, {'encoder': 'impala_debug',
+                                                          'decoder': 'dit_nano'}])
+def test_planning_counts_convolutions_and_attention_as_torch_does(networks):
+    shape = ObservationShape(vector=_OBSERVATION, images=((16, 20),) * ('encoder' in networks))
+    policy = random_policy(config(**networks), shape, _ACTION)
+    seen = (np.zeros(_OBSERVATION, np.float32),
+            [np.zeros((16, 20, 3), np.uint8)] * ('encoder' in networks))
+    plan = partial(
+        policy.plan, *seen, mode='prior', candidates=2, rng=torch.Generator().manual_seed(0))
+    with FlopCounterMode(display=False) as torch_count:
+        plan()
+    with Products() as ours:
+        plan()
+    assert ours.flop == pytest.approx(torch_count.get_total_flops(), rel=0.05)
+    with torch.inference_mode():
+        ours.repeat()
 
 
 def test_threads_are_restored():
