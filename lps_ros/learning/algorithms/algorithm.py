@@ -67,6 +67,9 @@ class Proposals(NamedTuple):
     values: Tensor | None  # (members, N); None without a critic
 
 
+Evaluate = Callable[[Tensor], Proposals]
+
+
 @contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
     """Pass gradients to the inputs of the modules, but collect none for their parameters."""
@@ -196,13 +199,30 @@ class Algorithm(nn.Module):
         moved along the sphere by `strength` towards the actor's own latent. Without a latent
         actor only decoding can be steered. A strength of 0 is the prior.
         """
+        latents, evaluate = self.prepare(observations, points, mode=mode, strength=strength)
+        return evaluate(latents)
+
+    def prepare(
+            self, observations: Observations, points: Tensor, *, mode: str,
+            strength: float) -> tuple[Tensor, Evaluate]:
+        """
+        Return the latents (N, D) of `propose`, and what proposes from N latents.
+
+        What depends on the observation alone is computed once; of gradients only those of the
+        latents pass.
+        """
         strength = strength if mode == 'steered' else 0.0
-        one = self.encoded(observations)
-        latents = self.steered_latents(
-            points, self.own_latents(one) if strength else None, strength)
+        with torch.no_grad():
+            one = self.encoded(observations).without_graph()
+            latents = self.steered_latents(
+                points, self.own_latents(one) if strength else None, strength)
         now = one.repeated(len(points))
-        chunks = self.decode(now, latents, strength)
-        return Proposals(latents, chunks, self.scores(now, chunks))
+
+        def evaluate(latents: Tensor) -> Proposals:
+            chunks = self.decode(now, latents, strength)
+            return Proposals(latents, chunks, self.scores(now, chunks))
+
+        return latents, evaluate
 
     def steered_latents(
             self, points: Tensor, own: Tensor | None, strength: float) -> Tensor:
