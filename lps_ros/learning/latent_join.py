@@ -16,8 +16,8 @@ from torch import nn
 from torch import Tensor
 
 PROBES = 8  # random latents that tell how much values and actions differ at an observation
-_FIRST_STEP_RAD = 0.3  # along the sphere; later steps shrink linearly
-_LEAST_SPREAD = 0.02  # of actions in [-1, 1]: closer than this is agreement enough
+_FIRST_STEP_RAD = 0.2  # along the sphere; later steps shrink linearly
+_LEAST_SPREAD = 0.08  # of actions in [-1, 1], the least unit of distance
 _TINY = 1e-6
 
 
