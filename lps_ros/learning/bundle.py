@@ -21,6 +21,7 @@ from lps_ros.learning.bundle_metadata import bundle_metadata
 from lps_ros.learning.bundle_reading import METADATA
 from lps_ros.learning.bundle_reading import read_algorithm
 from lps_ros.learning.bundle_reading import read_contract
+from lps_ros.learning.bundle_reading import read_familiarity
 from lps_ros.learning.bundle_reading import read_metadata
 from lps_ros.learning.bundle_reading import read_normaliser
 from lps_ros.learning.bundle_reading import read_steering
@@ -98,7 +99,8 @@ def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
     with torch.random.fork_rng(devices=[]):
         agent = kind(config, observation_shape(contract), ActionCodec(contract).size)
     agent.load_state_dict(read_weights(path / WEIGHTS, agent.state_dict()))
-    return Bundle(contract=contract, policy=Policy(agent.to(device), normaliser),
+    familiarity = read_familiarity(content, normaliser, source)
+    return Bundle(contract=contract, policy=Policy(agent.to(device), normaliser, familiarity),
                   metadata=content)
 
 

@@ -17,6 +17,7 @@ from lps_ros.learning.bundle_metadata import entry
 from lps_ros.learning.bundle_metadata import migrated
 from lps_ros.learning.errors import BundleError
 from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.familiarity import Familiarity
 from lps_ros.learning.settings import build
 from lps_ros.learning.settings import names
 from lps_ros.learning.trainer_config import RANGES
@@ -103,6 +104,20 @@ def read_normaliser(content: Mapping[str, Any], source: str) -> Normaliser:
         raise BundleError(f'{source}: normalisation is not {size} finite numbers each; the '
                           'bundle is damaged, copy it again')
     return normaliser
+
+
+def read_familiarity(
+        content: Mapping[str, Any], normaliser: Normaliser, source: str) -> Familiarity | None:
+    """Return what observations were trained on; None where the bundle does not say."""
+    if 'observation_statistics' not in content:
+        return None
+    statistics = entry(content, 'observation_statistics', dict, source)
+    try:
+        return Familiarity.from_statistics(statistics, normaliser.std)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f'{source}: observation_statistics are not {len(normaliser.std)} finite '
+                          f'numbers each ({error}); the bundle is damaged, copy it '
+                          'again') from error
 
 
 def read_algorithm(

@@ -8,6 +8,7 @@ number: 13 products with GELU and LayerNorm between them, and little else.
 from collections.abc import Sequence
 
 from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.algorithms.algorithm import Prepared
 from lps_ros.learning.algorithms.algorithm import Proposals
 from lps_ros.learning.algorithms.meanflow import MeanFlowDecoding
 from lps_ros.learning.networks.activation import gelu_
@@ -58,6 +59,13 @@ class FoldedPlanner:
             self, observations: Observations, points: Tensor, *, mode: str,
             strength: float) -> Proposals:
         """See `Algorithm.propose`."""
+        prepared = self.prepare(observations, points, mode=mode, strength=strength)
+        return prepared.propose(prepared.latents)
+
+    def prepare(
+            self, observations: Observations, points: Tensor, *, mode: str,
+            strength: float) -> Prepared:
+        """See `Algorithm.prepare`."""
         agent = self._agent
         actor, decoder, *critic = torch.addmm(
             self._seen_bias, observations.vector, self._seen).split_with_sizes(self._widths, 1)
@@ -65,13 +73,17 @@ class FoldedPlanner:
         own = None
         if strength and self._actor:
             own = project_to_sphere(_run(gelu_(actor), self._actor))
-        latents = agent.steered_latents(points, own, strength)
         weight, *layers = self._decoder
-        chunks = _run(gelu_(torch.addmm(decoder, latents, weight)), layers)
-        if agent.config.flow_method == 'mf':
-            chunks = latents - chunks
-        chunks = chunks.clamp_(-1, 1)
-        return Proposals(latents, chunks, self._values(critic, chunks) if critic else None)
+
+        def decode(latents: Tensor) -> Tensor:
+            chunks = _run(gelu_(torch.addmm(decoder, latents, weight)), layers)
+            if agent.config.flow_method == 'mf':
+                chunks = latents - chunks
+            return chunks.clamp_(-1, 1)
+
+        return Prepared(
+            agent.steered_latents(points, own, strength), decode,
+            lambda chunks: self._values(critic, chunks) if critic else None)
 
     def _values(self, seen: Sequence[Tensor], chunks: Tensor) -> Tensor:
         weight, *layers = self._critic

@@ -7,7 +7,12 @@ from typing import Literal
 
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.algorithms.algorithm import Algorithm
+from lps_ros.learning.algorithms.algorithm import Proposals
+from lps_ros.learning.familiarity import Familiarity
 from lps_ros.learning.folded_planner import FoldedPlanner
+from lps_ros.learning.latent_join import Join
+from lps_ros.learning.latent_join import joined
+from lps_ros.learning.latent_join import PROBES
 from lps_ros.learning.networks.observations import Observations
 import numpy as np
 import torch
@@ -21,13 +26,17 @@ class Plan:
     """
     A chunk to execute.
 
-    actions: float32 (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk, NaN
-    without a critic; latent: float32 (D,), the latent that it was decoded from.
+    actions: float32 (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk;
+    disagreement: the largest minus the smallest, both NaN without a critic; latent: float32
+    (D,), the latent that it was decoded from; unfamiliarity: of the observation, about 1 at the
+    edge of the training data, see `Familiarity`, NaN where that is not known.
     """
 
     actions: np.ndarray
     q: float
     latent: np.ndarray
+    disagreement: float = nan
+    unfamiliarity: float = nan
 
 
 class Policy:
@@ -39,33 +48,43 @@ class Policy:
     The caller sets torch to one thread: more make planning times erratic.
     """
 
-    def __init__(self, agent: Algorithm, normaliser: Normaliser) -> None:
+    def __init__(
+            self, agent: Algorithm, normaliser: Normaliser,
+            familiarity: Familiarity | None = None) -> None:
+        """Take what observations were trained on, where it is known."""
         self.agent = agent.eval()
         self.normaliser = normaliser
+        self.familiarity = familiarity
         self.horizon = agent.config.horizon
         self.action_size = agent.action_size
         self.observation_size = agent.shape.vector
         self._device = next(agent.parameters()).device
-        self._propose = (FoldedPlanner(agent) if FoldedPlanner.supports(agent) else agent).propose
+        self._prepare = (FoldedPlanner(agent) if FoldedPlanner.supports(agent) else agent).prepare
 
-    @torch.inference_mode()
     def plan(
             self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: Mode,
-            candidates: int = 1, rng: torch.Generator, strength: float = 1.0) -> Plan:
+            candidates: int = 1, rng: torch.Generator, strength: float = 1.0,
+            committed: np.ndarray | None = None, join_at: int = 0, join_steps: int = 0,
+            join_weight: float = 1.0) -> Plan:
         """
         Plan from an un-normalised observation, float32 (S,), and frames uint8 (h, w, 3).
 
         'prior' decodes random latents, 'steered' the latent actor's own and `candidates` - 1
         random ones. A strength below 1 goes back towards the prior, see `Algorithm.propose`; 0
         is the prior.
-        The chunk with the highest q is taken. `rng` is a generator on the CPU; the same state
-        gives the same plan. Raises ValueError on a wrong argument.
+        The chunk with the highest q is taken; with `committed` actions, float32 (m, A), one that
+        also agrees with them, see `Join`, which the `join_` arguments make. `rng` is a generator
+        on the CPU; the same state gives the same plan. Raises ValueError on a wrong argument.
         """
+        join = Join(
+            committed=np.zeros((0, self.action_size)) if committed is None else committed,
+            at=join_at, steps=join_steps, weight=join_weight)
+        join.check(self.horizon, self.action_size)
         if mode not in ('steered', 'prior'):
             raise ValueError(f"mode is {mode!r}, expected 'steered' or 'prior'")
         if candidates < 1:
             raise ValueError(f'candidates is {candidates}, expected 1 or more')
-        if candidates > 1 and not self.agent.has_critic:
+        if candidates > 1 and not self.agent.has_critic and not join.active:
             raise ValueError(f'candidates is {candidates}, expected 1: algorithm '
                              f'{self.agent.name} has no critic to choose by')
         if not 0.0 <= strength <= 1.0:
@@ -74,19 +93,37 @@ class Policy:
             raise ValueError(f'observation has shape {observation.shape}, expected '
                              f'({self.observation_size},)')
         self._check_images(images, batch=())
-        points = torch.randn(candidates, self.agent.chunk_size, generator=rng).to(self._device)
-        proposals = self._propose(
-            self._observations(observation[None], [image[None] for image in images]), points,
-            mode=mode, strength=strength)
-        best, q = 0, nan
+        # What inference mode makes cannot be differentiated later.
+        with torch.inference_mode(not join.active), torch.no_grad():
+            points = self._points(candidates, rng)
+            prepared = self._prepare(
+                self._observations(observation[None], [image[None] for image in images]), points,
+                mode=mode, strength=strength)
+            if join.active:
+                probes = self.agent.prior(self._points(PROBES, rng))
+                proposals, best = joined(prepared, probes, join)
+            else:
+                proposals, best = prepared.propose(prepared.latents), None
+        return self._plan(observation, proposals, best)
+
+    def _plan(self, observation: np.ndarray, proposals: Proposals, best: int | None) -> Plan:
+        """Return the best proposal as a plan, by its value where None says which that is."""
+        q = disagreement = nan
         if proposals.values is not None:
-            lowest = proposals.values.cpu().numpy().min(0)
-            best = int(lowest.argmax())
-            q = float(lowest[best])
+            values = proposals.values.cpu().numpy()
+            best = int(values.min(0).argmax()) if best is None else best
+            q = float(values[:, best].min())
+            disagreement = float(values[:, best].max()) - q
+        best = best or 0
         chunks, latents = (each.cpu().numpy() for each in (proposals.chunks, proposals.latents))
         return Plan(
             actions=chunks[best].reshape(self.horizon, self.action_size), q=q,
-            latent=latents[best])
+            latent=latents[best], disagreement=disagreement,
+            unfamiliarity=(nan if self.familiarity is None
+                           else self.familiarity.unfamiliarity(observation)))
+
+    def _points(self, count: int, rng: torch.Generator) -> Tensor:
+        return torch.randn(count, self.agent.chunk_size, generator=rng).to(self._device)
 
     @torch.inference_mode()
     def q_values(

@@ -20,10 +20,13 @@ from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.bundle import save_bundle
 from lps_ros.learning.errors import ConfigError
 from lps_ros.learning.errors import TrainingError
+from lps_ros.learning.familiarity import Familiarity
+from lps_ros.learning.policy import Policy
 from lps_ros.learning.shapes import observation_shape
 from lps_ros.learning.trainer_config import TrainerConfig
 from lps_ros.learning.training_data import TrainingData
 from lps_ros.learning.training_loop import TrainingLoop
+from lps_ros.learning.training_metadata import planning_statistics
 from lps_ros.learning.training_metadata import training_metadata
 import torch
 
@@ -139,6 +142,10 @@ class Trainer:
         metadata = training_metadata(
             self.config, data, command=self._command, trained_s=loop.trained_s,
             metrics=loop.means)
+        policy = Policy(loop.agent, normaliser, Familiarity.from_statistics(
+            data.statistics, normaliser.std))
+        metadata['planning_statistics'] = planning_statistics(
+            policy, data.sampler, metadata['steering'])
         save_bundle(self.bundle, agent=loop.agent, contract=self.contract,
                     normaliser=normaliser, metadata=metadata)
 

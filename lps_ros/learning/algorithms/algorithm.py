@@ -67,6 +67,24 @@ class Proposals(NamedTuple):
     values: Tensor | None  # (members, N); None without a critic
 
 
+class Prepared(NamedTuple):
+    """
+    What remains of proposing when all that only the observation decides is computed.
+
+    latents (N, D) to begin with; decode: latents (M, D) to chunks (M, D), differentiable; values:
+    those of chunks, None without a critic.
+    """
+
+    latents: Tensor
+    decode: Callable[[Tensor], Tensor]
+    values: Callable[[Tensor], Tensor | None]
+
+    def propose(self, latents: Tensor) -> Proposals:
+        """Return what latents (M, D) propose."""
+        chunks = self.decode(latents)
+        return Proposals(latents, chunks, self.values(chunks))
+
+
 @contextmanager
 def frozen(*modules: nn.Module) -> Iterator[None]:
     """Pass gradients to the inputs of the modules, but collect none for their parameters."""
@@ -196,13 +214,22 @@ class Algorithm(nn.Module):
         moved along the sphere by `strength` towards the actor's own latent. Without a latent
         actor only decoding can be steered. A strength of 0 is the prior.
         """
+        prepared = self.prepare(observations, points, mode=mode, strength=strength)
+        return prepared.propose(prepared.latents)
+
+    def prepare(
+            self, observations: Observations, points: Tensor, *, mode: str,
+            strength: float) -> Prepared:
+        """Return the latents of `propose` and what goes on from there, without weights' graph."""
         strength = strength if mode == 'steered' else 0.0
-        one = self.encoded(observations)
-        latents = self.steered_latents(
-            points, self.own_latents(one) if strength else None, strength)
-        now = one.repeated(len(points))
-        chunks = self.decode(now, latents, strength)
-        return Proposals(latents, chunks, self.scores(now, chunks))
+        with torch.no_grad():
+            one = self.encoded(observations).without_graph()
+            latents = self.steered_latents(
+                points, self.own_latents(one) if strength else None, strength)
+        return Prepared(
+            latents,
+            lambda latents: self.decode(one.repeated(len(latents)), latents, strength),
+            lambda chunks: self.scores(one.repeated(len(chunks)), chunks))
 
     def steered_latents(
             self, points: Tensor, own: Tensor | None, strength: float) -> Tensor:

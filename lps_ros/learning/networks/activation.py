@@ -43,7 +43,7 @@ def gelu_(x: Tensor) -> Tensor:
     PyTorch's own kernel spends 4 ns an element in tanh on a CPU, this one 2 ns; for few elements
     the number of calls matters more.
     """
-    if x.device.type != 'cpu' or x.numel() < _FEW and not torch.is_grad_enabled():
+    if x.device.type != 'cpu' or x.numel() < _FEW:
         return torch.nn.functional.gelu(x, approximate='tanh')
     if torch.is_grad_enabled() and x.requires_grad:
         return _Gelu.apply(x)

@@ -78,19 +78,29 @@ class Encoded:
         self._observations = observations
         self._made: dict[tuple[str, bool], Features] = {}
         self._rows = len(observations.vector)
+        self._graph = True
 
     def __call__(self, network: str) -> Features:
         """Return a network's features."""
         place = self._encoders.place(network)
         # With their graph they also serve where none is wanted, but not the other way round.
-        key = place, torch.is_grad_enabled() or (place, True) in self._made
+        graph = self._graph and torch.is_grad_enabled()
+        key = place, graph or (place, True) in self._made
         if key not in self._made:
-            self._made[key] = self._encoders(network, self._observations)
+            with torch.set_grad_enabled(graph):
+                self._made[key] = self._encoders(network, self._observations)
         return tuple(part.expand(self._rows, -1) for part in self._made[key])
 
     def fixed(self, network: str) -> Features:
         """Return a network's features without their graph."""
         return tuple(part.detach() for part in self(network))
+
+    def without_graph(self) -> 'Encoded':
+        """Return features that never carry a graph, whether or not gradients are recorded."""
+        other = copy(self)
+        other._made = {}
+        other._graph = False
+        return other
 
     def repeated(self, rows: int) -> 'Encoded':
         """Return the features of one observation as those of so many rows."""
