@@ -130,12 +130,21 @@ class ChunkPlanner:
         request = PlanRequest(
             number=self._number, tick=tick, observation=observation, steering=steering,
             images=tuple(rows[key] for key in self._encoder.image_keys), seed=self._seed,
-            committed=np.float32(ahead) if len(ahead) else None)
+            committed=np.float32(ahead) if len(ahead) else None,
+            join_at=self._steps_until_there(tick, now_ns))
         self.inference.submit(request)
         self._number += 1
         self.counts.asked += 1
         self._seed = None
         self._pending, self._asked = request, tick
+
+    def _steps_until_there(self, tick: int, now_ns: int) -> int:
+        """Return how many actions of a chunk that is asked for now are likely to come late."""
+        if self._stops_to_think:
+            return 0
+        there_ns = now_ns + max(self._took_s, default=0.0) * 1e9
+        late = math.ceil((there_ns - self._clock.time_ns(tick)) / self._clock.period_ns)
+        return min(max(0, late), self._horizon - 1)
 
     def wait(self) -> None:
         """Take the plan that is under way once it is there; raises as `collect`."""

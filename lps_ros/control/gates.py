@@ -57,9 +57,9 @@ class ObservationGate:
     Keeps the newest rows of every stream and judges them before the policy acts.
 
     `moving` is for the caller to set: whether the robot is being moved, so that a camera must see
-    something change. All times are int ns of one clock. A message that does not fit its stream is told to
-    `reject` and otherwise ignored, so another publisher on the same topic does no harm while
-    good messages keep coming; once they do not, the reason names the misfit.
+    something change. All times are int ns of one clock. A message that does not fit its stream is
+    told to `reject` and otherwise ignored, so another publisher on the same topic does no harm
+    while good messages keep coming; once they do not, the reason names the misfit.
     """
 
     def __init__(

@@ -30,7 +30,7 @@ class CommandLimiter:
         self._at_rest = np.concatenate([
             np.full(action.width, 0.0 if action.stop == 'zeros' else np.nan)
             for action in actions])
-        self._columns = dict((action.key, columns) for action, columns in _columns(actions))
+        self._columns = {action.key: columns for action, columns in _columns(actions)}
         self._starts = [
             (action, columns, _observed_columns(contract, action))
             for action, columns in _columns(actions) if action.limits.start is not None]

@@ -43,8 +43,8 @@ class Planner(Protocol):
         """
         Plan one chunk from an un-normalised vector (S,) and frames uint8 (h, w, 3).
 
-        join: `committed` (m, A) in [-1, 1], `join_steps` and `join_weight`, only where a chunk
-        is to be joined in the latent.
+        join: `committed` (m, A) in [-1, 1], `join_at`, the step at which the chunk will be there,
+        `join_steps` and `join_weight`, only where a chunk is to be joined in the latent.
         """
 
 
@@ -59,6 +59,7 @@ class PlanRequest:
     steering: Steering
     seed: int | None = None  # draws latents afresh from this seed
     committed: np.ndarray | None = None  # (m, A) in [-1, 1], under way from `tick` on
+    join_at: int = 0  # step at which the chunk is expected to be there
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -121,8 +122,8 @@ class PlanServer:
     def _plan(self, request: PlanRequest) -> Plan:
         steering, join = request.steering, {}
         if steering.join == 'latent' and request.committed is not None:
-            join = {'committed': request.committed, 'join_steps': steering.join_steps,
-                    'join_weight': steering.join_weight}
+            join = {'committed': request.committed, 'join_at': request.join_at,
+                    'join_steps': steering.join_steps, 'join_weight': steering.join_weight}
         return self._planner.plan(
             request.observation, images=request.images, mode=steering.mode,
             candidates=steering.candidates, strength=steering.strength, rng=self._rng, **join)

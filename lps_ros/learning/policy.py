@@ -61,6 +61,10 @@ class Policy:
         self._device = next(agent.parameters()).device
         self._prepare = (FoldedPlanner(agent) if FoldedPlanner.supports(agent) else agent).prepare
 
+    def generator(self, seed: int) -> torch.Generator:
+        """Return what latents are drawn with, on the CPU."""
+        return torch.Generator().manual_seed(seed)
+
     def plan(
             self, observation: np.ndarray, images: Sequence[np.ndarray] = (), *, mode: Mode,
             candidates: int = 1, rng: torch.Generator, strength: float = 1.0,
