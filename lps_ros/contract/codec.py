@@ -55,8 +55,13 @@ class ActionCodec:
                 found = 'no rows' if block is None else f'rows of shape {block.shape}'
                 raise MessageError(f'{action.label}: found {found}, expected ({count}, {width}); '
                                    'pass one row per tick for every action')
-            blocks.append(encode_pose(block, 'sixd') if action.type == POSE else block)
+            blocks.append(_physical(action, block))
         return np.concatenate(blocks, axis=1, dtype=np.float64)
+
+    def part(self, key: str, row: np.ndarray) -> np.ndarray:
+        """Return the physical values (W,) of one action from its row (width,)."""
+        action = next(action for action, _ in self._parts if action.key == key)
+        return _physical(action, row[None])[0]
 
     def normalise(self, physical: np.ndarray) -> np.ndarray:
         """Map physical (..., A) to float32 in [-1, 1], clipped."""
@@ -101,3 +106,7 @@ class ActionCodec:
             names = ', '.join(self.names[index] for index in bad)
             raise MessageError(f'action: found non-finite values in {names}, expected finite '
                                'numbers; send nothing and check the policy')
+
+
+def _physical(action: Action, rows: np.ndarray) -> np.ndarray:
+    return encode_pose(rows, 'sixd') if action.type == POSE else rows

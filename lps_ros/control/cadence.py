@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable
 
 from lps_ros.control.pilot import Decision
+from lps_ros.control.planning import PlanResult
 import numpy as np
 
 # Times kept for the percentiles: at 20 Hz and 5 ticks a chunk the last four minutes.
@@ -20,23 +21,28 @@ class Cadence:
     def reset(self) -> None:
         """Begin to count from zero."""
         self._counts = dict.fromkeys(
-            ('ticks', 'acted', 'skipped', 'limited', 'chunks'), 0)
+            ('ticks', 'acted', 'skipped', 'limited', 'chunks', 'starved'), 0)
+        self._plan: PlanResult | None = None
         self._plan_s: deque[float] = deque(maxlen=_KEPT)
         self._tick_s: deque[float] = deque(maxlen=_KEPT)
         self._complaints: dict[str, str] = {}
 
     def record(self, decision: Decision, *, skipped: int, tick_s: float) -> None:
         """Count one served tick, the ticks skipped before it, and the time it took."""
+        planned = decision.plan is not None and decision.plan is not self._plan
+        starved = any(reason.subject == 'inference' and reason.disarms
+                      for reason in decision.reasons)
         for name, amount in (
                 ('ticks', 1), ('acted', decision.acting), ('skipped', skipped),
-                ('limited', bool(decision.notes)), ('chunks', decision.plan_s is not None)):
+                ('limited', bool(decision.notes)), ('chunks', planned), ('starved', starved)):
             self._counts[name] += int(amount)
         self._tick_s.append(tick_s)
-        if decision.plan_s is not None:
-            self._plan_s.append(decision.plan_s)
-            if decision.plan_s > self._period_s:
+        if planned:
+            self._plan = decision.plan
+            self._plan_s.append(decision.plan.plan_s)
+            if decision.plan.plan_s > self._period_s:
                 self._complaints['plan'] = (
-                    f'planning took {decision.plan_s * 1e3:.1f} ms, the control period is '
+                    f'planning took {decision.plan.plan_s * 1e3:.1f} ms, the control period is '
                     f'{self._period_s * 1e3:.1f} ms')
         if skipped:
             self._complaints['skipped'] = f'{skipped} control ticks were skipped'

@@ -157,15 +157,16 @@ class ChunkPlanner:
             committed=np.float32(ahead) if len(ahead) else None,
             join_at=self._steps_until_there(tick, now_ns))
 
-    def swap(self, inference: Inference, seed: int) -> bool:
+    def swap(self, inference: Inference, seed: int, *, drop: bool = False) -> bool:
         """
         Plan with another inference from now on, with latents drawn from `seed`.
 
-        Not while a plan is under way: returns whether it was done. What is left of the chunks
-        goes on until the first of the new ones is there.
+        Not while a plan is under way, unless that is to be dropped: returns whether it was done.
+        What is left of the chunks goes on until the first of the new ones is there.
         """
-        if self._pending is not None:
+        if self._pending is not None and not drop:
             return False
+        self._pending = None
         self.inference, self._seed, self._asked = inference, seed, None
         self._took_s.clear()
         return True

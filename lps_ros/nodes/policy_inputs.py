@@ -1,5 +1,6 @@
 """The policy node's subscriptions: messages in, judged rows out."""
 
+from collections.abc import Callable
 from copy import copy
 from functools import partial
 from typing import Any
@@ -9,36 +10,43 @@ from lps_ros.contract import extract
 from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.control.gates import ObservationGate
+from lps_ros.data import DataError
+from lps_ros.data.messages import decode
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.receive_clock import drain
 from lps_ros.nodes.receive_clock import ReceiveClock
 from lps_ros.nodes.ros_messages import message_class
 from lps_ros.nodes.ros_messages import stamp_ns
+import numpy as np
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
+# Serialised messages begin with their byte order, then comes the stamp of the header.
+_STAMP_AT, _BODY_AT = 4, 16
+
 
 class PolicyInputs:
-    """Subscribes to the observations of a contract and feeds an ObservationGate."""
+    """
+    Subscribes to the observations of a contract and feeds an ObservationGate.
+
+    Pictures stay as they came until a plan is to see one: a camera sends more than that.
+    """
 
     def __init__(
             self, node: LifecycleNode, contract: Contract, gate: ObservationGate,
-            receive_clock: ReceiveClock) -> None:
+            receive_clock: ReceiveClock, *, lock_step: Callable[[], bool]) -> None:
+        """Take whether a simulator waits for the command of a tick, now."""
         self.count = 0  # messages that fit their stream, as far as is known on receipt
         self._node = node
         self._gate = gate
+        self._lock_step = lock_step
         self._period_ns = contract.clock.period_ns
         self._receive_clock = receive_clock
         by_topic: dict[str, list[Observation]] = {}
         for spec in contract.observations:
             by_topic.setdefault(spec.topic, []).append(spec)
-        self._subscriptions: list[Subscription] = []
-        for topic, specs in by_topic.items():
-            # rclpy writes overrides into the profile it is given.
-            self._subscriptions.append(node.create_subscription(
-                message_class(specs[0].type), topic, partial(self._receive, specs), copy(SENSOR),
-                qos_overriding_options=QoSOverridingOptions.with_default_policies()))
+        self._subscriptions = [self._subscribe(topic, specs) for topic, specs in by_topic.items()]
 
     def collect(self) -> None:
         """Take what has arrived but was not yet this process's turn to handle."""
@@ -52,23 +60,58 @@ class PolicyInputs:
             self._node.destroy_subscription(subscription)
         self._subscriptions = []
 
+    def _subscribe(self, topic: str, specs: list[Observation]) -> Subscription:
+        pictures = specs[0].image is not None
+        # rclpy writes overrides into the profile it is given.
+        return self._node.create_subscription(
+            message_class(specs[0].type), topic,
+            partial(self._receive_picture if pictures else self._receive, specs), copy(SENSOR),
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures)
+
     def _receive(self, specs: list[Observation], message: Any, info: dict[str, Any]) -> None:
         for spec in specs:
-            row = partial(extract, spec, message)
-            # A camera sends more frames than ticks see; the gate decodes those that one sees.
-            if spec.image is None:
-                try:
-                    row = row()
-                except MessageError as error:
-                    self._gate.reject(spec.key, str(error))
-                    continue
+            try:
+                row = extract(spec, message)
+            except MessageError as error:
+                self._gate.reject(spec.key, str(error))
+                continue
             self._receive_clock.message(
-                info, partial(self._accept, spec.key, row, stamp_ns(message)))
+                info, partial(self._accept, spec.key, row, stamp_ns(message), None))
 
-    def _accept(self, key: str, row: Any, stamp: int | None, received_ns: int) -> None:
+    def _receive_picture(
+            self, specs: list[Observation], message: bytes, info: dict[str, Any]) -> None:
+        if len(message) < _BODY_AT:
+            for spec in specs:
+                self._gate.reject(spec.key, f'a message of {len(message)} bytes')
+            return
+        content = np.frombuffer(
+            message, np.uint64, (len(message) - _BODY_AT) // 8, _BODY_AT)
+        for spec in specs:
+            self._receive_clock.message(info, partial(
+                self._accept, spec.key, partial(_picture, spec, message), _stamp_ns(message),
+                content))
+
+    def _accept(
+            self, key: str, row: Any, stamp: int | None, content: np.ndarray | None,
+            received_ns: int) -> None:
         self.count += 1
         if (stamp is not None and stamp <= received_ns < stamp + self._period_ns
-                and self._node.get_parameter('lock_step').value):
+                and self._lock_step()):
             # A simulator that waits repeats what may have been lost; it belongs to its tick.
             received_ns = stamp
-        self._gate.accept(key, row, stamp_ns=stamp, received_ns=received_ns)
+        self._gate.accept(key, row, stamp_ns=stamp, received_ns=received_ns, content=content)
+
+
+def _picture(spec: Observation, message: bytes) -> np.ndarray:
+    try:
+        return extract(spec, decode(spec.type, message))
+    except DataError as error:
+        raise MessageError(f"observation '{spec.key}': {error}") from error
+
+
+def _stamp_ns(message: bytes) -> int:
+    order = '<' if message[1] & 1 else '>'
+    seconds, nanoseconds = (
+        np.frombuffer(message, order + kind, 1, at).item()
+        for kind, at in (('i4', _STAMP_AT), ('u4', _STAMP_AT + 4)))
+    return seconds * 1_000_000_000 + nanoseconds

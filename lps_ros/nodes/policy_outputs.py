@@ -20,12 +20,18 @@ _ACKNOWLEDGE_S = 0.5
 
 
 class PolicyOutputs:
-    """Publishes the actions of a contract, and each chunk on `~/chunk/<key>`."""
+    """
+    Publishes the actions of a contract, and each chunk on `~/chunk/<key>`.
 
-    def __init__(self, node: LifecycleNode, contract: Contract) -> None:
+    shadow: on `shadow/<topic>` instead of the robot's topics.
+    """
+
+    def __init__(self, node: LifecycleNode, contract: Contract, *, shadow: bool) -> None:
         self._node = node
-        self._commands = {action.topic: self._publisher(action.type, action.topic)
-                          for action in contract.actions}
+        self._commands = {
+            action.topic: self._publisher(
+                action.type, shadow_topic(action.topic) if shadow else action.topic)
+            for action in contract.actions}
         self._chunks = {
             action.key: self._publisher(
                 MULTI_DOF_TRAJECTORY if action.type in (TWIST, POSE) else TRAJECTORY,
@@ -62,3 +68,8 @@ class PolicyOutputs:
 
     def _publisher(self, type_name: str, topic: str) -> Publisher:
         return self._node.create_publisher(message_class(type_name), topic, COMMAND)
+
+
+def shadow_topic(topic: str) -> str:
+    """Return the topic on which a command is shown that the robot is not to follow."""
+    return f'shadow/{topic.lstrip("/")}'

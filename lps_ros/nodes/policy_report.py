@@ -1,5 +1,8 @@
 """What the policy node tells of itself: `/diagnostics` and the latched `~/status`."""
 
+from collections.abc import Callable
+from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import asdict
 from dataclasses import dataclass
 import json
@@ -8,7 +11,6 @@ import time
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from diagnostic_msgs.msg import KeyValue
-from lps_ros.control.cadence import Cadence
 from lps_ros.control.gates import Reason
 from lps_ros.nodes.qos import LATCHED
 from rclpy.lifecycle import LifecycleNode
@@ -28,9 +30,20 @@ class Condition:
     candidates: int
     strength: float
     replan_every: int
+    join: str
+    join_steps: int
+    join_weight: float
     seed: int
-    acting: bool = False
+    source: str = 'none'  # who commands
+    armed: bool = False
+    shadow: bool = False
+    reload: str = ''  # how far the last reload is
     failure: str = ''  # why the last transition failed
+
+    @property
+    def acting(self) -> bool:
+        """Whether the policy commands."""
+        return self.source == 'policy'
 
 
 class PolicyReport:
@@ -45,24 +58,28 @@ class PolicyReport:
 
     def update(
             self, condition: Condition, reasons: tuple[Reason, ...] = (),
-            cadence: Cadence | None = None) -> None:
-        """Publish what has changed or is due; reasons: why an active node does not act."""
+            figures: Callable[[], Mapping[str, str]] = dict,
+            complaints: Callable[[], Sequence[str]] = list) -> None:
+        """
+        Publish what has changed or is due.
+
+        reasons: why an active node does not act; figures and complaints: for `/diagnostics`.
+        """
         key = (condition, tuple((reason.subject, reason.stale) for reason in reasons))
         changed, self._last = key != self._last, key
         if changed:
             reason = condition.failure or '; '.join(map(str, reasons))
             self._status.publish(String(data=json.dumps(
-                {**asdict(condition), 'reason': reason})))
+                {**asdict(condition), 'acting': condition.acting, 'reason': reason})))
         if changed or time.monotonic() >= self._due_s:
             self._due_s = time.monotonic() + _INTERVAL_S
-            self._publish_diagnostics(condition, reasons, cadence)
+            self._publish_diagnostics(condition, reasons, figures(), complaints())
 
     def _publish_diagnostics(
             self, condition: Condition, reasons: tuple[Reason, ...],
-            cadence: Cadence | None) -> None:
-        complaints = cadence.take_complaints() if cadence is not None else []
+            figures: Mapping[str, str], complaints: Sequence[str]) -> None:
         level, message = _judge(condition, reasons, complaints)
-        values = {**asdict(condition), **(cadence.figures() if cadence is not None else {})}
+        values = {**asdict(condition), 'acting': condition.acting, **figures}
         status = DiagnosticStatus(
             level=level, message=message, hardware_id=condition.contract,
             name=f'{self._node.get_fully_qualified_name().lstrip("/")}: control',
@@ -73,7 +90,7 @@ class PolicyReport:
 
 
 def _judge(
-        condition: Condition, reasons: tuple[Reason, ...], complaints: list[str]
+        condition: Condition, reasons: tuple[Reason, ...], complaints: Sequence[str]
 ) -> tuple[bytes, str]:
     if condition.failure:
         return DiagnosticStatus.ERROR, condition.failure

@@ -6,6 +6,9 @@ import time
 from lps_ros.contract import ControlClock
 from rclpy.node import Node
 
+# The executor returns to its caller when it has handled what came; sleeping is more exact.
+_SLEPT_S = 0.001
+
 
 class TickLoop:
     """
@@ -25,6 +28,7 @@ class TickLoop:
             ready: Callable[[int], bool] | None = None, lock_step: bool = False,
             wait_s: float = 1.0) -> None:
         self._now = node.get_clock().now
+        self._simulated = node.get_parameter('use_sim_time').value
         self._clock = clock
         self._on_tick = on_tick
         self._ready = ready
@@ -55,7 +59,11 @@ class TickLoop:
             return 0.05
         now_ns = self._now().nanoseconds
         next_tick = self._clock.index_at_or_before(now_ns) + 1
-        return max(0.0, (self._clock.time_ns(next_tick) - now_ns) * 1e-9)
+        return max(0.0, (self._clock.time_ns(next_tick) - now_ns) * 1e-9 - self._slept_s)
+
+    @property
+    def _slept_s(self) -> float:
+        return 0.0 if self._simulated else _SLEPT_S
 
     def poll(self) -> None:
         """Serve the tick that is due, if any."""
@@ -64,6 +72,11 @@ class TickLoop:
         if not self._running or now_ns == 0:
             return
         tick = self._clock.index_at_or_before(now_ns - 1)
+        if not self._lock_step:
+            ahead_s = (self._clock.time_ns(tick + 1) + 1 - now_ns) * 1e-9
+            if ahead_s < self._slept_s:
+                time.sleep(ahead_s)
+                tick += 1
         if self._last is None:
             self._last = tick - 1 if self._lock_step else tick
         if tick < self._last:

@@ -20,6 +20,9 @@ class _Planner:
     def __init__(self, fault):
         self._fault = fault
 
+    def generator(self, seed):
+        return None
+
     def plan(self, observation, images=(), *, mode, candidates, strength, rng):
         actions = np.full((HORIZON, 5), 0.25, np.float32)
         # Warm-up plans from zeros, which no robot observes.

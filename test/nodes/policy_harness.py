@@ -42,7 +42,7 @@ class PolicyProcess:
         self.ended = False
         self._log = log
         arguments = list(ros_arguments)
-        for name, value in parameters.items():
+        for name, value in {'arm_on_activate': True, **parameters}.items():
             arguments += ['-p', f'{name}:={value}']
         with open(log, 'w', encoding='utf-8') as file:
             self._process = subprocess.Popen(

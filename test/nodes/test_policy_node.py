@@ -241,7 +241,7 @@ def test_parameters_out_of_range_are_refused_with_a_reason(robot):
     with pytest.raises(StartError, match='candidates'):
         robot.set(candidates=-1)
     with pytest.raises(StartError, match='clean the node up first'):
-        robot.set(bundle='elsewhere')
+        robot.set(contract='elsewhere')
     with pytest.raises(StartError, match='deactivate the node first'):
         robot.set(lock_step=False)
 
@@ -324,7 +324,7 @@ def faulty(faulty_process, ros_module_domain):
 
 @pytest.mark.parametrize(('fault', 'reason'), [
     ('nan', 'planned chunk has a non-finite value'),
-    ('raises', 'no command could be made: RuntimeError: no such tensor'),
+    ('raises', 'no chunk could be planned: RuntimeError: no such tensor'),
 ])
 def test_a_network_that_fails_ends_in_a_stop(faulty, fault, reason):
     faulty.set(bundle=fault)

@@ -1,0 +1,137 @@
+"""What people do to the policy node: arm, stop, hold the switch, take over."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from lps_ros.contract import Action
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import Contract
+from lps_ros.contract import extract
+from lps_ros.contract import MessageError
+from lps_ros.control.authority import Authority
+from lps_ros.control.limits import CommandRefused
+from lps_ros.nodes.policy_parameters import PolicyParameters
+from lps_ros.nodes.qos import COMMAND
+from lps_ros.nodes.qos import LATCHED
+from lps_ros.nodes.qos import SENSOR
+from lps_ros.nodes.ros_messages import message_class
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import QoSProfile
+from sensor_msgs.msg import Joy
+from std_msgs.msg import Bool
+from std_srvs.srv import Trigger
+
+_COMPLAIN_S = 2.0
+
+Teleoperate = Callable[[str, Any], None]
+
+
+class EStop:
+    """
+    Keeps the state of the e-stop from the node's first to its last moment.
+
+    A latched publisher's last word is heard as well as that of one that repeats itself.
+    """
+
+    def __init__(self, node: LifecycleNode, topic: str, changed: Callable[[bool], None]) -> None:
+        self.pressed = False
+        self._changed = changed
+        for profile in (QoSProfile(depth=10), LATCHED):
+            node.create_subscription(Bool, topic, self._on_message, profile)
+
+    def _on_message(self, message: Bool) -> None:
+        self.pressed = message.data
+        self._changed(message.data)
+
+
+class ArmServices:
+    """`~/arm` and `~/disarm`; `arm()` and `disarm()` return whether, and what to say."""
+
+    def __init__(
+            self, node: LifecycleNode, arm: Callable[[], tuple[bool, str]],
+            disarm: Callable[[], tuple[bool, str]]) -> None:
+        for name, act in (('arm', arm), ('disarm', disarm)):
+            node.create_service(Trigger, f'~/{name}', partial(_answer, act))
+
+
+class DeadMan:
+    """Watches the button that has to be held; none where the topic is empty."""
+
+    def __init__(
+            self, node: LifecycleNode, parameters: PolicyParameters, authority: Authority,
+            changed: Callable[[], None]) -> None:
+        self._node = node
+        self._button = parameters['dead_man_button']
+        self._authority = authority
+        self._changed = changed
+        topic = parameters['dead_man_topic']
+        self._subscription = node.create_subscription(
+            Joy, topic, self._on_joy, SENSOR) if topic else None
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    def _on_joy(self, joy: Joy) -> None:
+        held = len(joy.buttons) > self._button and joy.buttons[self._button] == 1
+        self._authority.hold_switch(held, self._node.get_clock().now().nanoseconds)
+        self._changed()
+
+
+class Teleoperation:
+    """Subscribes to `teleop/<topic>` of every action and passes physical values (W,) on."""
+
+    def __init__(
+            self, node: LifecycleNode, contract: Contract, teleoperate: Teleoperate) -> None:
+        self._node = node
+        self._codec = ActionCodec(contract)
+        self._teleoperate = teleoperate
+        self._subscriptions = [
+            node.create_subscription(
+                message_class(action.type), teleop_topic(action),
+                partial(self._on_message, action), COMMAND)
+            for action in contract.actions]
+
+    def close(self) -> None:
+        """Unsubscribe."""
+        for subscription in self._subscriptions:
+            self._node.destroy_subscription(subscription)
+        self._subscriptions = []
+
+    def _on_message(self, action: Action, message: Any) -> None:
+        try:
+            self._teleoperate(action.key, self._codec.part(action.key, extract(action, message)))
+        except (MessageError, CommandRefused) as error:
+            self._node.get_logger().warning(
+                f'{teleop_topic(action)} ignored: {error}', throttle_duration_sec=_COMPLAIN_S)
+
+
+def teleop_topic(action: Action) -> str:
+    """Return the topic on which a person commands an action through the node."""
+    return f'teleop/{action.topic.lstrip("/")}'
+
+
+def foreign_publishers(node: LifecycleNode, contract: Contract) -> str:
+    """Return who else publishes on the command topics, in one line, or nothing."""
+    own = (node.get_namespace(), node.get_name())
+    for action in contract.actions:
+        topic = node.resolve_topic_name(action.topic)
+        others = [(info.node_namespace, info.node_name)
+                  for info in node.get_publishers_info_by_topic(topic)]
+        if own in others:
+            others.remove(own)
+        if others:
+            names = ', '.join(f'{space.rstrip("/")}/{name}' for space, name in sorted(others))
+            return (f'{names} also publishes on the command topic {topic}; end it, or let it '
+                    f'publish on {teleop_topic(action)}')
+    return ''
+
+
+def _answer(
+        act: Callable[[], tuple[bool, str]], request: Trigger.Request,
+        response: Trigger.Response) -> Trigger.Response:
+    response.success, response.message = act()
+    return response
