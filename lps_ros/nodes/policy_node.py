@@ -68,7 +68,7 @@ class PolicyNode(ManagedNode):
         """Take what loads a bundle, `load_bundle` unless given; another process calls it."""
         super().__init__('policy')
         self._load = load
-        self._parameters = PolicyParameters(self, lambda: self.state)
+        self._settings = PolicyParameters(self, lambda: self.state)
         self._receive_clock = ReceiveClock(self)
         self._report = PolicyReport(self)
         self._facts: BundleFacts | None = None
@@ -83,11 +83,11 @@ class PolicyNode(ManagedNode):
         self._refused_at: int | None = None
         self._seed = 0
         self._graph_due_s = 0.0
-        self._e_stop = EStop(self, self._parameters['e_stop_topic'], self._on_e_stop)
+        self._e_stop = EStop(self, self._settings['e_stop_topic'], self._on_e_stop)
         ArmServices(self, self._arm, self._disarm)
         self.create_service(Trigger, '~/reload', self._on_reload)
         self.changed_state()
-        if self._parameters['autostart']:
+        if self._settings['autostart']:
             self._start()
 
     def poll(self) -> None:
@@ -96,7 +96,7 @@ class PolicyNode(ManagedNode):
             self._offer_refused_tick_again()
             self._watch_clock()
             self._loop.poll()
-            if not self._parameters['lock_step']:
+            if not self._settings['lock_step']:
                 self._pilot.think(self._now_ns())
             self._look_for_others()
         if self._reload is not None:
@@ -109,7 +109,7 @@ class PolicyNode(ManagedNode):
         if not self._running:
             return 0.05
         wait_s = self._loop.wait_s()
-        if not self._parameters['lock_step'] and self._authority.armed:
+        if not self._settings['lock_step'] and self._authority.armed:
             wait_s = min(wait_s, self._pilot.planner.due_in_s(
                 self._now_ns(), self._pilot.steering))
         return wait_s
@@ -121,7 +121,7 @@ class PolicyNode(ManagedNode):
 
     def configure(self) -> None:
         """Load and check the bundle, warm its network up, create topics."""
-        name = self._parameters['bundle']
+        name = self._settings['bundle']
         if not name:
             raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
         process = self._start_planning()
@@ -130,19 +130,19 @@ class PolicyNode(ManagedNode):
         facts = self._facts = process.facts
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
-        contract, shadow = facts.contract, self._parameters['shadow']
-        self._authority = Authority(self._parameters.authority_limits())
+        contract, shadow = facts.contract, self._settings['shadow']
+        self._authority = Authority(self._settings.authority_limits())
         self._authority.press_stop(self._e_stop.pressed)
         self._pilot = Pilot(
             contract, process, horizon=facts.horizon, steering=self._steering(),
-            execution=self._parameters.execution(), authority=self._authority)
+            execution=self._settings.execution(), authority=self._authority)
         self._cadence = Cadence(period_s=contract.clock.period_ns * 1e-9)
         self._inputs = PolicyInputs(
             self, contract, self._pilot.gate, self._receive_clock,
-            lock_step=lambda: self._parameters['lock_step'])
+            lock_step=lambda: self._settings['lock_step'])
         self._outputs = PolicyOutputs(self, contract, shadow=shadow)
         self._shadow = OperatorCommands(self, contract) if shadow else None
-        people = [DeadMan(self, self._parameters, self._authority, self._heed_people)]
+        people = [DeadMan(self, self._settings, self._authority, self._heed_people)]
         if not shadow:
             people.append(Teleoperation(self, contract, self._teleoperate))
         self._parts += [self._inputs, self._outputs, *people, *filter(None, [self._shadow])]
@@ -155,9 +155,9 @@ class PolicyNode(ManagedNode):
 
     def activate(self) -> None:
         """Serve ticks from the next one on, with a fresh chunk and fresh random latents."""
-        self._seed = self._parameters['seed']
+        self._seed = self._settings['seed']
         clock = self._facts.contract.clock
-        self._pilot.begin(self._seed, self._parameters.execution())
+        self._pilot.begin(self._seed, self._settings.execution())
         self._cadence.reset()
         if self._shadow is not None:
             self._shadow.reset()
@@ -167,9 +167,9 @@ class PolicyNode(ManagedNode):
             still_s=_STALLED_PERIODS * clock.period_ns * 1e-9)
         self._loop = TickLoop(
             self, clock, self._on_tick, ready=self._ready,
-            lock_step=self._parameters['lock_step'], wait_s=self._parameters['lock_step_wait_s'])
+            lock_step=self._settings['lock_step'], wait_s=self._settings['lock_step_wait_s'])
         self._loop.start()
-        if self._parameters['arm_on_activate']:
+        if self._settings['arm_on_activate']:
             refusal = self._why_not_to_arm() or self._authority.arm()
             if refusal:
                 self.get_logger().warning(f'not armed: {refusal}')
@@ -180,7 +180,7 @@ class PolicyNode(ManagedNode):
             return
         self._loop.stop()
         self._source, self._reasons = Source.NONE, ()
-        if self._parameters['lock_step']:
+        if self._settings['lock_step']:
             # Nothing real moves, and a recorder must not lose the last command to the stop.
             self._outputs.confirm()
         self._outputs.send(self._pilot.stop(self._now_ns()))
@@ -203,11 +203,11 @@ class PolicyNode(ManagedNode):
         steering, facts = self._steering(), self._facts
         condition = Condition(
             state=self.state, failure=self.failure, source=self._source.value,
-            bundle=self._parameters['bundle'] if facts is None else facts.name,
+            bundle=self._settings['bundle'] if facts is None else facts.name,
             contract='' if facts is None else f'{facts.contract.name} {facts.contract.data_hash}',
-            armed=self._authority.armed, shadow=self._parameters['shadow'],
+            armed=self._authority.armed, shadow=self._settings['shadow'],
             reload='' if self._reload is None else self._reload.progress,
-            **asdict(steering), seed=self._parameters['seed'])
+            **asdict(steering), seed=self._settings['seed'])
         if facts is None:
             self._report.update(condition, self._reasons)
         else:
@@ -229,14 +229,14 @@ class PolicyNode(ManagedNode):
 
     def _start_planning(self) -> PlanningProcess:
         return PlanningProcess(partial(
-            warm_bundle, self._parameters['bundle'], self._parameters['contract'], self._load))
+            warm_bundle, self._settings['bundle'], self._settings['contract'], self._load))
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         began_s = time.perf_counter()
         self._inputs.collect()
         self._pilot.steering = self._steering()
-        if self._seed != self._parameters['seed']:
-            self._seed = self._parameters['seed']
+        if self._seed != self._settings['seed']:
+            self._seed = self._settings['seed']
             self._pilot.planner.reseed(self._seed)
         decision = self._pilot.tick(tick, self._now_ns)
         self._carry_out(decision)
@@ -249,12 +249,16 @@ class PolicyNode(ManagedNode):
         """Publish what was decided and tell what has changed."""
         self._outputs.send(decision.messages, decision.chunks)
         before, self._source = self._source, decision.source
+        subjects = {reason.subject for reason in self._reasons}
         self._reasons = decision.reasons
-        if decision.source == Source.NONE:
+        # Waiting for a person is no news.
+        news = {reason.subject for reason in decision.reasons} - {'authority'} or (
+            subjects != {'authority'})
+        if decision.source == Source.NONE and news:
             self.get_logger().warning(
                 f'not acting: {"; ".join(map(str, decision.reasons))}',
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        elif decision.source != before:
+        elif decision.source not in (before, Source.NONE):
             self.get_logger().info(
                 {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[decision.source],
                 throttle_duration_sec=_LOG_INTERVAL_S)
@@ -263,7 +267,7 @@ class PolicyNode(ManagedNode):
 
     def _watch_clock(self) -> None:
         """Stop the robot when the node's clock cannot be trusted; a lock-step clock may wait."""
-        if self._parameters['lock_step']:
+        if self._settings['lock_step']:
             return
         before_s = time.monotonic()
         now_ns, now_s = self._now_ns(), time.monotonic()
@@ -336,8 +340,8 @@ class PolicyNode(ManagedNode):
             response.message = f'under way: {self._reload.progress}'
         else:
             self._reload = Reload(
-                self._parameters['bundle'], self._start_planning, self._facts,
-                self._parameters.steering, self._parameters['seed'])
+                self._settings['bundle'], self._start_planning, self._facts,
+                self._settings.steering, self._settings['seed'])
             response.success = True
             response.message = f'{self._reload.progress}; ~/status tells what comes of it'
         return response
@@ -370,13 +374,13 @@ class PolicyNode(ManagedNode):
     def _offer_refused_tick_again(self) -> None:
         """In lock-step time stands still after a refusal, so new input makes its tick due."""
         if (self._refused_at not in (None, self._inputs.count)
-                and self._parameters['lock_step']):
+                and self._settings['lock_step']):
             self._refused_at = None
             self._loop.start()
 
     def _steering(self) -> Steering:
         own = Steering(mode='steered') if self._facts is None else self._facts.steering
-        return self._parameters.steering(own)
+        return self._settings.steering(own)
 
     def _figures(self) -> dict[str, str]:
         schedule, counts = self._pilot.schedule, self._pilot.planner.counts

@@ -87,9 +87,7 @@ class Robot:
         node = self.node = Node('test_robot', context=self._context, namespace=namespace)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(node)
-        self._remote = Remote(
-            node, lambda timeout_s: self._executor.spin_once(timeout_sec=timeout_s),
-            timeout_s=_PATIENCE_S)
+        self._remote = Remote(node, self._spin_once, timeout_s=_PATIENCE_S)
         self._clock = node.create_publisher(Clock, '/clock', 100)
         self._publishers = {
             topic: node.create_publisher(type(message), topic, SENSOR_SOURCE)
@@ -107,6 +105,10 @@ class Robot:
         node.create_subscription(
             DiagnosticArray, '/diagnostics',
             lambda message: self.diagnostics.append(message.status[0]), 50)
+
+    def _spin_once(self, timeout_s):
+        assert self.process.ended or self.process.alive(), self.process.log()
+        self._executor.spin_once(timeout_sec=timeout_s)
 
     def next_tick(self):
         """Return a tick so long after all before that what they observed is too old."""
@@ -127,17 +129,22 @@ class Robot:
         end_s = time.monotonic() + _PATIENCE_S
         repeat_s = time.monotonic() + _REPEAT_S
         while not condition():
-            assert self.process.ended or self.process.alive(), self.process.log()
             assert time.monotonic() < end_s, self.process.log()
             if repeat is not None and time.monotonic() > repeat_s:
                 repeat()
                 repeat_s = time.monotonic() + _REPEAT_S
-            self._executor.spin_once(timeout_sec=0.02)
+            self._spin_once(0.02)
 
     def stream_until(self, condition):
         """Publish observations at 100 Hz of the wall clock until the condition holds."""
         timer = self.node.create_timer(
             0.01, lambda: self.observe(self.node.get_clock().now().nanoseconds))
+        self.until(condition)
+        self.node.destroy_timer(timer)
+
+    def play_until(self, condition):
+        """Publish ticks at the control rate, whoever waits for them, until the condition holds."""
+        timer = self.node.create_timer(PERIOD_NS * 1e-9, lambda: self.tick(self._last_tick + 1))
         self.until(condition)
         self.node.destroy_timer(timer)
 

@@ -196,18 +196,17 @@ def test_observations_repeated_after_the_clock_went_on_still_belong_to_their_tic
     robot.until(lambda: robot.commanded(k), repeat=lambda: robot.repeat(k))
 
 
-def test_a_clock_that_stops_stops_the_robot(robot):
+def test_a_clock_that_stops_stops_the_robot_and_disarms(robot):
     k = robot.next_tick()
     robot.change(_DEACTIVATE)
     robot.set(lock_step=False)
     robot.tick(k)
     robot.change(_ACTIVATE)
-    played = iter(range(k + 1, k + 200))
     robot.forget()
-    robot.until(lambda: robot.twists and not stopped(robot.twists[-1]),
-                repeat=lambda: robot.tick(next(played)))
+    robot.play_until(lambda: robot.twists and not stopped(robot.twists[-1]))
     robot.until(lambda: stopped(robot.twists[-1]))
     robot.until(lambda: 'the clock has stood still' in robot.statuses[-1]['reason'])
+    assert not robot.statuses[-1]['armed']
     robot.change(_DEACTIVATE)
     robot.set(lock_step=True)
 
