@@ -135,8 +135,13 @@ class Pilot:
         now_ns = clock_ns()
         source, why = self.authority.source(now_ns)
         reasons = self.gate.reasons(self._clock.time_ns(tick), now_ns)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            reasons.insert(0, failure)
         if source == Source.TELEOP:
             self._stopped_ns = None
+            if failure is not None:
+                self.authority.disarm(failure.text)
             return Decision(
                 source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
         if source == Source.NONE:
@@ -207,9 +212,6 @@ class Pilot:
 
     def _doubts(self) -> list[Reason]:
         """Return what keeps the policy from acting on fit observations."""
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            return [failure]
         plan, limit = self.planner.newest, self._execution.max_unfamiliarity
         if plan is not None and plan.unfamiliarity > limit:
             return [Reason(subject='policy', text=(

@@ -6,25 +6,26 @@ import time
 from types import SimpleNamespace
 
 from lps_ros.contract import load_contract
+from lps_ros.errors import UserError
 from lps_ros.nodes.policy_node import PolicyNode
 from lps_ros.nodes.process import run_node
 import numpy as np
 
 CONTRACT = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
 HORIZON = 5
+_PLAN_S = {'slow': 0.06, 'ten_times_slower': 0.3}
 
 
 class _Planner:
-    horizon = HORIZON
-
-    def __init__(self, fault):
+    def __init__(self, fault, horizon):
+        self.horizon = horizon
         self._fault = fault
 
     def generator(self, seed):
         return None
 
     def plan(self, observation, images=(), *, mode, candidates, strength, rng):
-        actions = np.full((HORIZON, 5), 0.25, np.float32)
+        actions = np.full((self.horizon, 5), -0.25 if self._fault == 'other' else 0.25, np.float32)
         # Warm-up plans from zeros, which no robot observes.
         if not observation.any():
             return SimpleNamespace(actions=actions)
@@ -32,16 +33,17 @@ class _Planner:
             actions[-1, 0] = np.nan
         if self._fault == 'raises':
             raise RuntimeError('no such tensor')
-        if self._fault == 'slow':
-            time.sleep(0.06)
+        time.sleep(_PLAN_S.get(self._fault, 0.0))
         return SimpleNamespace(actions=actions)
 
 
 def _load(name):
-    contract = load_contract(CONTRACT)
+    if name == 'garbage':
+        raise UserError('garbage is no policy')
+    keys = ['joints', 'gripper', 'tool', 'cube']
     return SimpleNamespace(
-        policy=_Planner(name), contract=contract.subset(['joints', 'gripper', 'tool', 'cube']),
-        metadata={})
+        policy=_Planner(name, 8 if name == 'longer' else HORIZON), metadata={},
+        contract=load_contract(CONTRACT).subset(keys[:3] if name == 'fewer' else keys))
 
 
 if __name__ == '__main__':

@@ -27,6 +27,7 @@ from std_msgs.msg import Float64MultiArray
 from std_msgs.msg import String
 
 ROOT = Path(__file__).parents[2]
+FAULTY = (str(ROOT / 'test' / 'nodes' / 'faulty_policy.py'),)
 PERIOD_NS = 50_000_000
 CAMERA = 'camera/front/image_raw'
 JOINTS = ('shoulder_pan_joint', 'shoulder_lift_joint', 'elbow_joint', 'wrist_1_joint',
@@ -50,6 +51,11 @@ class PolicyProcess:
                 cwd=ROOT, env={**os.environ, 'OMP_NUM_THREADS': '1', 'PYTHONPATH': str(ROOT),
                                'ROS_DOMAIN_ID': str(domain_id),
                                'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST'})
+
+    @property
+    def pid(self):
+        """Process id."""
+        return self._process.pid
 
     def log(self):
         """Return all that it has printed."""
@@ -93,6 +99,7 @@ class Robot:
             topic: node.create_publisher(type(message), topic, SENSOR_SOURCE)
             for topic, message in observed(0, camera=camera).items()}
         self._last_tick = 100
+        self.observed = 0
         self._unpaired = 0
         self.forget()
         node.create_subscription(TwistStamped, twist, self._on_twist, 50)
@@ -135,10 +142,14 @@ class Robot:
                 repeat_s = time.monotonic() + _REPEAT_S
             self._spin_once(0.02)
 
+    def stream(self):
+        """Publish observations at 100 Hz of the wall clock; return the timer that does."""
+        return self.node.create_timer(
+            0.01, lambda: self.observe(self.node.get_clock().now().nanoseconds))
+
     def stream_until(self, condition):
         """Publish observations at 100 Hz of the wall clock until the condition holds."""
-        timer = self.node.create_timer(
-            0.01, lambda: self.observe(self.node.get_clock().now().nanoseconds))
+        timer = self.stream()
         self.until(condition)
         self.node.destroy_timer(timer)
 
@@ -153,12 +164,17 @@ class Robot:
         for transition in transitions:
             self._remote.change_state('policy', transition)
 
+    def trigger(self, service):
+        """Call a Trigger service; raises StartError where it says no."""
+        return self._remote.trigger(service)
+
     def set(self, **parameters):
         """Set parameters of the policy."""
         self._remote.set_parameters('policy', **parameters)
 
     def observe(self, time_ns, *, without=(), **changes):
         """Publish one message of every stream, but not on the topics in `without`."""
+        self.observed += 1
         for topic, message in observed(time_ns, camera=self._camera, **changes).items():
             if topic not in without:
                 self._publishers[topic].publish(message)

@@ -19,6 +19,7 @@ from lps_ros.learning.shapes import observation_shape
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
+from policy_harness import FAULTY
 from policy_harness import observed
 from policy_harness import PERIOD_NS
 from policy_harness import PolicyProcess
@@ -35,7 +36,6 @@ _CONFIGURE = Transition.TRANSITION_CONFIGURE
 _CLEANUP = Transition.TRANSITION_CLEANUP
 _ACTIVATE = Transition.TRANSITION_ACTIVATE
 _DEACTIVATE = Transition.TRANSITION_DEACTIVATE
-_FAULTY = (str(ROOT / 'test' / 'nodes' / 'faulty_policy.py'),)
 
 
 @pytest.fixture(scope='module')
@@ -307,7 +307,7 @@ def test_without_a_bundle_the_node_stays_unconfigured_and_says_why(robot, bundle
 @pytest.fixture(scope='module')
 def faulty_process(tmp_path_factory, ros_module_domain):
     process = PolicyProcess(
-        _FAULTY, tmp_path_factory.mktemp('faulty') / 'log', ros_module_domain, '-r',
+        FAULTY, tmp_path_factory.mktemp('faulty') / 'log', ros_module_domain, '-r',
         '__ns:=/faulty', use_sim_time=True, lock_step=True)
     yield process
     process.close()
@@ -367,7 +367,7 @@ def test_sigterm_sends_the_stop_before_the_process_ends(faulty, faulty_process):
 @pytest.mark.parametrize('ending', [signal.SIGINT, signal.SIGHUP])
 def test_in_real_time_renamed_until_a_signal(tmp_path, ros_domain, ending):
     process = PolicyProcess(
-        _FAULTY, tmp_path / 'log', ros_domain, '-r', '__ns:=/left', '-r',
+        FAULTY, tmp_path / 'log', ros_domain, '-r', '__ns:=/left', '-r',
         'servo_node/delta_twist_cmds:=twist', bundle='good', autostart=True)
     robot = Robot(process, ros_domain, namespace='left', twist='twist')
     try:

@@ -1,0 +1,199 @@
+"""People in charge of a policy node: arming, e-stop, dead-man switch, teleoperation, others."""
+
+from geometry_msgs.msg import TwistStamped
+from lifecycle_msgs.msg import Transition
+from lps_ros.contract import load_contract
+from lps_ros.nodes.process import StartError
+from policy_harness import FAULTY
+from policy_harness import PolicyProcess
+from policy_harness import Robot
+from policy_harness import ROOT
+from policy_harness import stopped
+import pytest
+from sensor_msgs.msg import Joy
+from std_msgs.msg import Bool
+
+_TWIST = 'servo_node/delta_twist_cmds'
+_LIMITS = load_contract(ROOT / 'config' / 'ur5e_cube.yaml').action('twist').limits
+_CONFIGURE = Transition.TRANSITION_CONFIGURE
+_ACTIVATE = Transition.TRANSITION_ACTIVATE
+_DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+
+
+@pytest.fixture(scope='module')
+def connection(tmp_path_factory, ros_module_domain):
+    process = PolicyProcess(
+        FAULTY, tmp_path_factory.mktemp('policy') / 'log', ros_module_domain, bundle='good',
+        arm_on_activate=False, ramp_s=0.2)
+    robot = Robot(process, ros_module_domain)
+    try:
+        robot.change(_CONFIGURE)
+        yield robot
+    finally:
+        robot.close()
+        process.close()
+
+
+@pytest.fixture
+def robot(connection):
+    """Return the robot's end of an active, disarmed node; observations keep coming."""
+    timer = connection.stream()
+    connection.forget()
+    connection.change(_ACTIVATE)
+    yield connection
+    connection.change(_DEACTIVATE)
+    connection.node.destroy_timer(timer)
+
+
+def _moves(robot):
+    robot.forget()
+    robot.until(lambda: len(robot.twists) > 5 and not any(map(stopped, robot.twists)))
+
+
+def _rests(robot):
+    robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
+    robot.forget()
+    robot.until(lambda: not robot.statuses[-1]['acting'])
+
+
+def _silent_for(robot, ticks):
+    """Wait for so many tick reports of diagnostics and see that nothing is commanded meanwhile."""
+    robot.forget()
+    count = robot.observed + 5 * ticks
+    robot.until(lambda: robot.observed > count)
+    assert robot.twists == []
+    assert robot.openings == []
+
+
+def test_moves_only_while_armed(robot):
+    robot.until(lambda: 'not armed yet' in robot.statuses[-1]['reason'] or (
+        'the node was deactivated' in robot.statuses[-1]['reason']))
+    assert all(map(stopped, robot.twists))
+    assert robot.openings == []
+    _silent_for(robot, 10)
+    robot.trigger('policy/arm')
+    _moves(robot)
+    assert robot.statuses[-1]['armed']
+    robot.trigger('policy/disarm')
+    _rests(robot)
+    assert 'disarmed by request' in robot.statuses[-1]['reason']
+    _silent_for(robot, 10)
+
+
+def test_arming_an_inactive_node_is_refused(robot):
+    robot.change(_DEACTIVATE)
+    with pytest.raises(StartError, match='the node is inactive; activate it first'):
+        robot.trigger('policy/arm')
+    robot.change(_ACTIVATE)
+
+
+@pytest.mark.parametrize('latched', [True, False])
+def test_the_e_stop_wins_and_releasing_it_does_not_arm(robot, latched):
+    from lps_ros.nodes.qos import LATCHED
+    button = robot.node.create_publisher(Bool, 'e_stop', LATCHED if latched else 10)
+    teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
+    robot.until(lambda: button.get_subscription_count() == (2 if latched else 1)
+                and teleop.get_subscription_count())
+    robot.trigger('policy/arm')
+    _moves(robot)
+    button.publish(Bool(data=True))
+    _rests(robot)
+    assert 'the e-stop' in robot.statuses[-1]['reason']
+    with pytest.raises(StartError, match='the e-stop is pressed; release it first'):
+        robot.trigger('policy/arm')
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(0.1)))
+    _silent_for(robot, 10)
+    robot.node.destroy_timer(hand)
+    button.publish(Bool(data=False))
+    _silent_for(robot, 10)
+    robot.trigger('policy/arm')
+    _moves(robot)
+    robot.node.destroy_publisher(button)
+    robot.node.destroy_publisher(teleop)
+
+
+def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(robot):
+    teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
+    robot.until(teleop.get_subscription_count)
+    robot.trigger('policy/arm')
+    _moves(robot)
+    speed = [-0.1]
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(speed[0])))
+    robot.until(lambda: robot.statuses[-1]['source'] == 'teleop')
+    robot.until(lambda: robot.twists[-1].twist.linear.x == pytest.approx(-0.1))
+    # A person commands the arm only; the gripper is not moved meanwhile.
+    robot.forget()
+    robot.until(lambda: len(robot.twists) > 5)
+    assert {round(twist.twist.linear.x, 6) for twist in robot.twists} == {-0.1}
+    assert robot.openings == []
+    speed[0] = 50.0
+    robot.until(lambda: robot.twists[-1].twist.linear.x > 0)
+    robot.until(lambda: robot.twists[-1].twist.linear.x == pytest.approx(_LIMITS.high[0]))
+    speed[0] = float('nan')
+    robot.until(lambda: 'non-finite' in robot.process.log())
+    robot.forget()
+    robot.node.destroy_timer(hand)
+    robot.until(lambda: robot.statuses[-1]['source'] == 'policy')
+    _moves(robot)
+    xs = [twist.twist.linear.x for twist in robot.twists]
+    assert max(xs) <= _LIMITS.high[0]
+    robot.node.destroy_publisher(teleop)
+
+
+def test_a_disarmed_node_passes_teleoperation_on_and_stops_after_it(robot):
+    teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
+    robot.until(teleop.get_subscription_count)
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(0.1)))
+    robot.until(lambda: robot.twists and robot.twists[-1].twist.linear.x == pytest.approx(0.1))
+    robot.node.destroy_timer(hand)
+    _rests(robot)
+    _silent_for(robot, 10)
+    robot.node.destroy_publisher(teleop)
+
+
+def test_another_publisher_of_commands_disarms_and_keeps_disarmed(robot):
+    robot.trigger('policy/arm')
+    _moves(robot)
+    other = robot.node.create_publisher(TwistStamped, _TWIST, 1)
+    _rests(robot)
+    assert '/test_robot also publishes on the command topic /servo_node/delta_twist_cmds' in (
+        robot.statuses[-1]['reason'])
+    with pytest.raises(StartError, match='test_robot also publishes'):
+        robot.trigger('policy/arm')
+    robot.node.destroy_publisher(other)
+    robot.until(lambda: robot.node.count_publishers(_TWIST) == 1)
+    robot.trigger('policy/arm')
+    _moves(robot)
+
+
+def test_a_switch_that_is_not_held_stops_without_disarming(tmp_path, ros_domain):
+    process = PolicyProcess(
+        FAULTY, tmp_path / 'log', ros_domain, bundle='good', dead_man_topic='joy',
+        dead_man_button=1, autostart=True)
+    robot = Robot(process, ros_domain)
+    try:
+        robot.stream()
+        joy = robot.node.create_publisher(Joy, 'joy', 1)
+        robot.until(lambda: robot.statuses and (
+            'the dead-man switch is not held' in robot.statuses[-1]['reason']))
+        hold = robot.node.create_timer(0.05, lambda: joy.publish(Joy(buttons=[0, 1])))
+        _moves(robot)
+        robot.node.destroy_timer(hold)
+        _rests(robot)
+        assert robot.statuses[-1]['armed']
+        robot.node.create_timer(0.05, lambda: joy.publish(Joy(buttons=held)))
+        held = [0, 1]
+        _moves(robot)
+        held = [1, 0]
+        _rests(robot)
+        assert 'Traceback' not in process.log()
+    finally:
+        robot.close()
+        process.close()
+
+
+def _twist(x):
+    message = TwistStamped()
+    message.header.frame_id = 'base_link'
+    message.twist.linear.x = x
+    return message

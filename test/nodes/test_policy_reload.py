@@ -1,0 +1,112 @@
+"""Another bundle for a policy node that is at work."""
+
+import os
+import signal
+
+from lifecycle_msgs.msg import Transition
+from policy_harness import FAULTY
+from policy_harness import PolicyProcess
+from policy_harness import Robot
+from policy_harness import stopped
+import pytest
+
+_ACTIVATE = Transition.TRANSITION_ACTIVATE
+_DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+
+
+@pytest.fixture(scope='module')
+def connection(tmp_path_factory, ros_module_domain):
+    process = PolicyProcess(
+        FAULTY, tmp_path_factory.mktemp('policy') / 'log', ros_module_domain, bundle='good',
+        ramp_s=0.0)
+    robot = Robot(process, ros_module_domain)
+    try:
+        robot.change(Transition.TRANSITION_CONFIGURE)
+        robot.stream()
+        yield robot
+        assert 'Traceback' not in process.log()
+    finally:
+        robot.close()
+        process.close()
+
+
+@pytest.fixture
+def robot(connection):
+    """Return the robot's end of a node that moves it; observations keep coming."""
+    connection.change(_ACTIVATE)
+    connection.until(lambda: connection.statuses[-1]['acting'])
+    connection.forget()
+    yield connection
+    connection.change(_DEACTIVATE)
+
+
+def _reload(robot, bundle):
+    """Reload and return what came of it."""
+    robot.set(bundle=bundle)
+    robot.statuses.clear()
+    robot.trigger('policy/reload')
+    robot.until(lambda: robot.statuses and any(word in robot.statuses[-1]['reload'] for word in (
+        f'{bundle} refused', f'{bundle} has taken over')))
+    return robot.statuses[-1]
+
+
+@pytest.mark.parametrize(('bundle', 'words'), [
+    ('garbage', 'garbage is no policy'), ('nan', 'with a non-finite value'),
+    ('raises', 'no such tensor'), ('ten_times_slower', 'a plan took '),
+    ('longer', 'chunks of 8 actions instead of 5'),
+    ('fewer', 'observations.cube'),
+])
+def test_what_cannot_take_over_is_refused_and_the_robot_goes_on(robot, bundle, words):
+    status = _reload(robot, bundle)
+    assert words in status['reload']
+    assert status['bundle'] == 'good'
+    count = len(robot.twists)
+    robot.until(lambda: len(robot.twists) > count + 5)
+    assert not any(map(stopped, robot.twists))
+    assert {round(twist.twist.linear.x, 4) for twist in robot.twists} == {
+        round(robot.twists[0].twist.linear.x, 4)}
+
+
+def test_another_policy_takes_over_without_a_stop(robot):
+    robot.until(lambda: robot.twists)
+    before = robot.twists[-1].twist.linear.x
+    assert before > 0
+    status = _reload(robot, 'other')
+    assert status['bundle'] == 'other'
+    # 0.25 of the range before and -0.25 now.
+    assert '0.50 rms from the chunks of the one before' in status['reload']
+    robot.until(lambda: robot.twists[-1].twist.linear.x == pytest.approx(-before))
+    assert not any(map(stopped, robot.twists[:-20]))
+    stamps = [twist.header.stamp.sec + 1e-9 * twist.header.stamp.nanosec for twist in robot.twists]
+    assert max(b - a for a, b in zip(stamps, stamps[1:])) < 0.15
+    assert _reload(robot, 'good')['bundle'] == 'good'
+
+
+def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
+    children = _children(robot.process.pid)
+    for child in children:
+        os.kill(child, signal.SIGKILL)
+    robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
+    robot.until(lambda: 'was killed by signal 9' in robot.statuses[-1]['reason'])
+    robot.until(lambda: not robot.statuses[-1]['armed'])
+    assert _reload(robot, 'good')['bundle'] == 'good'
+    robot.trigger('policy/arm')
+    robot.forget()
+    robot.until(lambda: len(robot.twists) > 5 and not stopped(robot.twists[-1]))
+
+
+def _children(pid):
+    """Return the planning processes of a node: its children that run Python code of ours."""
+    found = []
+    for entry in os.listdir('/proc'):
+        if entry.isdigit():
+            try:
+                with open(f'/proc/{entry}/stat', encoding='utf-8') as file:
+                    parent = int(file.read().rsplit(')', 1)[1].split()[1])
+                with open(f'/proc/{entry}/cmdline', encoding='utf-8') as file:
+                    command = file.read()
+            except OSError:
+                continue
+            if parent == pid and 'spawn_main' in command:
+                found.append(int(entry))
+    return found
