@@ -122,6 +122,17 @@ class Pilot:
         self.gate.moving = False
         return tuple(self._codec.stop(now_ns))
 
+    def swap(self, inference: Inference, seed: int) -> bool:
+        """
+        Plan with another inference from the next chunk on; see `ChunkPlanner.swap`.
+
+        Waits for the plan that is under way only where the policy may act.
+        """
+        swapped = self.planner.swap(inference, seed, drop=not self.authority.armed)
+        if swapped:
+            self._failure = None
+        return swapped
+
     def halt(self, reason: Reason, now_ns: int) -> Decision:
         """Stop between ticks, for a reason that the pilot cannot see by itself."""
         return self._rest([reason], now_ns)

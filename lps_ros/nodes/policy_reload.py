@@ -132,7 +132,7 @@ class Reload:
 
     def _take_over(self, pilot: Pilot, facts: BundleFacts) -> None:
         old = pilot.planner.inference
-        if not pilot.planner.swap(self._process, self._seed, drop=not pilot.authority.armed):
+        if not pilot.swap(self._process, self._seed):
             return
         # Its last plan may take a while, and nobody waits for it.
         threading.Thread(target=old.close, name='close the old policy').start()
