@@ -1,8 +1,9 @@
 """
-Start the policy node and configure it; with autostart:=true it then moves the robot.
+Start the policy node and configure it; it moves the robot once it is activated and armed.
 
 ros2 launch lps_ros policy.launch.py bundle:=models/ur5e_cube contract:=my_arm.yaml
 ros2 lifecycle set /policy activate
+ros2 service call /policy/arm std_srvs/srv/Trigger
 """
 
 from launch import LaunchContext
@@ -35,7 +36,22 @@ PARAMETERS = {
     'strength': (float, 'How far steered chunks leave the prior, 0 to 1; below 0: as the bundle '
                         'says'),
     'replan_every': (int, 'Ticks after which a new chunk is planned; 0: as the bundle says'),
+    'join': (str, 'How a new chunk takes over: replace, ensemble, latent or default (as the '
+                  'bundle says)'),
+    'join_steps': (int, 'Gradient steps of join latent; below 0: as the bundle says'),
+    'join_weight': (float, 'Agreement against value of join latent; below 0: as the bundle says'),
     'seed': (int, 'Seed of the latents'),
+    'asynchronous': (bool, 'Whether the robot goes on while a chunk is planned'),
+    'ramp_s': (float, 'A motion is led in over so long, in s'),
+    'patience_s': (float, 'A stop that lasts longer disarms, in s'),
+    'max_unfamiliarity': (float, 'Unfamiliarity beyond which the policy does not act; 0: any'),
+    'arm_on_activate': (bool, 'Whether activating arms; else the service ~/arm does'),
+    'shadow': (bool, 'Publish on shadow/<topic> only and compare with the operator'),
+    'e_stop_topic': (str, 'std_msgs/Bool, true: stop and disarm'),
+    'dead_man_topic': (str, 'sensor_msgs/Joy with a button that must be held'),
+    'dead_man_button': (int, 'Index of that button'),
+    'dead_man_s': (float, 'The button counts as released without a message for so long, in s'),
+    'teleop_s': (float, 'Teleoperation ends without a command for so long, in s'),
     'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),
     'lock_step_wait_s': (float, 'Longest wait of a tick for its observations, in s'),
     'use_sim_time': (bool, 'Take the time from /clock'),
@@ -50,7 +66,7 @@ def generate_launch_description() -> LaunchDescription:
           for name, text in described.items()),
         DeclareLaunchArgument(
             'autostart', default_value='false', choices=['true', 'false'],
-            description='Activate once configured: the robot moves'),
+            description='Activate once configured'),
         OpaqueFunction(function=start)])
 
 

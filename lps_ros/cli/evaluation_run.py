@@ -226,7 +226,7 @@ def _runner(
     nodes.start('simulated_robot', {**settings.robot, **camera})
     nodes.start('policy', {
         'bundle': str(settings.bundle), 'contract': str(settings.contract_file),
-        'use_sim_time': True, 'lock_step': not settings.free})
+        'use_sim_time': True, 'lock_step': not settings.free, 'arm_on_activate': True})
     with episode_runner(rate_hz=settings.contract.rate_hz, alarm=nodes.dead) as runner:
         runner.configure(recorder=nodes.runs('recorder'))
         yield runner

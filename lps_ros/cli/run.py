@@ -6,7 +6,8 @@ from pathlib import Path
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
 
-_EXAMPLES = """  lps run --bundle models/ur5e_cube
+_EXAMPLES = """  lps run --bundle models/my_policy --contract config/my_arm.yaml --shadow
+  lps run --bundle models/ur5e_cube --sim-time --arm
   lps run --bundle models/my_policy --contract config/my_arm.yaml --candidates 32
   lps run --bundle models/my_policy --inactive -- --ros-args -r __ns:=/left_arm
   ros2 lifecycle set /left_arm/policy activate
@@ -31,7 +32,13 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                              "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
                         help="plan again after so many ticks (default: the bundle's own)")
+    parser.add_argument('--join', choices=('default', 'replace', 'ensemble', 'latent'),
+                        default='default', help='how a new chunk takes over')
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
+    parser.add_argument('--arm', action='store_true',
+                        help='move the robot at once; else when the service ~/arm is called')
+    parser.add_argument('--shadow', action='store_true',
+                        help='publish on shadow/<topic> only, and compare with the operator')
     parser.add_argument('--inactive', action='store_true',
                         help='start as an unconfigured lifecycle node')
     parser.add_argument('--lock-step', action='store_true',
@@ -46,5 +53,6 @@ def run(arguments: argparse.Namespace) -> int:
         'bundle': str(arguments.bundle), 'contract': str(arguments.contract or ''),
         'mode': arguments.mode, 'candidates': arguments.candidates,
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
-        'seed': arguments.seed, 'autostart': not arguments.inactive,
+        'join': arguments.join, 'seed': arguments.seed, 'arm_on_activate': arguments.arm,
+        'shadow': arguments.shadow, 'autostart': not arguments.inactive,
         'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments.ros)

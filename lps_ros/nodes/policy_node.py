@@ -167,7 +167,8 @@ class PolicyNode(ManagedNode):
             still_s=_STALLED_PERIODS * clock.period_ns * 1e-9)
         self._loop = TickLoop(
             self, clock, self._on_tick, ready=self._ready,
-            lock_step=self._settings['lock_step'], wait_s=self._settings['lock_step_wait_s'])
+            lock_step=self._settings['lock_step'], wait_s=self._settings['lock_step_wait_s'],
+            precise=not self.get_parameter('use_sim_time').value)
         self._loop.start()
         if self._settings['arm_on_activate']:
             refusal = self._why_not_to_arm() or self._authority.arm()

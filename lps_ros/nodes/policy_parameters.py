@@ -25,12 +25,9 @@ class PolicyParameters:
     def __init__(self, node: LifecycleNode, state: Callable[[], str]) -> None:
         """Take what tells the node's lifecycle state; raises StartError on a wrong value."""
         self._state = state
-        self._values: dict[str, Any] = {}
-
-        def add(name: str, default: Any, description: str, **limits: Any) -> None:
-            self._values[name] = declare(node, name, default, description, **limits)
-
-        _declare(add)
+        _declare(node)
+        self._values = {
+            name: each.value for name, each in node.get_parameters_by_prefix('').items()}
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._keep)
 
@@ -81,47 +78,63 @@ class PolicyParameters:
                 self._values[parameter.name] = parameter.value
 
 
-def _declare(add: Callable[..., None]) -> None:
-    add('bundle', '', 'Folder of the policy bundle; read on configuring and by ~/reload.')
-    add('contract', '',
-        "Contract file of this robot; its topics, ages and limits replace the bundle's.")
-    add('mode', 'default', "Latents from the latent actor or drawn at random; 'default': as the "
-        'bundle says.', one_of=('default', 'steered', 'prior'))
-    add('candidates', 0, "Latents per plan, the best by Q is taken; 0: with the bundle's own mode "
-        'its own number, else 1.', between=(0, 1024))
-    add('strength', -1.0, 'How far steered chunks leave the behaviour prior: 0 not at all, 1 as '
-        "learnt; below 0: with the bundle's own mode its own strength, else 1.",
-        between=(-1.0, 1.0))
-    add('replan_every', 0, "Ticks after which a new chunk is planned; 0: the bundle's own number, "
-        'or when the chunk is nearly used up.', between=(0, 1000))
-    add('join', 'default', 'How a new chunk takes over from the one under way.',
-        one_of=('default', 'replace', 'ensemble', 'latent'))
-    add('join_steps', -1, "Of join 'latent': gradient steps on the latent; below 0: as the bundle "
-        'says.', between=(-1, 100))
-    add('join_weight', -1.0, "Of join 'latent': agreement with the chunk under way against value; "
-        'below 0: as the bundle says.', between=(-1.0, 1e6))
-    add('seed', 0, 'Seed of the latents, applied on activation and on change.',
-        between=(0, 2**31 - 1))
-    add('asynchronous', True,
-        'Whether the robot goes on while a chunk is planned; else it stands.')
-    add('ramp_s', 0.5, 'A motion is led in from where the robot is over so long, in s; not in '
-        'lock-step.', between=(0.0, 60.0))
-    add('patience_s', 2.0, 'A stop that lasts longer than this, in s, disarms.',
-        between=(0.0, 3600.0))
-    add('max_unfamiliarity', 0.0, 'Unfamiliarity of an observation beyond which the policy does '
-        'not act, about 1 at the edge of the training data; 0: any.', between=(0.0, 1e6))
-    add('arm_on_activate', False, 'Whether activating arms; else ~/arm does.')
-    add('shadow', False, 'Commands are published on shadow/<topic> instead, and compared with '
-        "the operator's.")
-    add('e_stop_topic', 'e_stop', 'std_msgs/Bool, true: stop and disarm.', read_only=True)
-    add('dead_man_topic', '', 'sensor_msgs/Joy with a button that must be held; empty: none.')
-    add('dead_man_button', 4, 'Index of that button.', between=(0, 255))
-    add('dead_man_s', 0.3, 'The button counts as released without a message for so long, in s.',
-        between=(0.01, 10.0))
-    add('teleop_s', 0.3, 'Teleoperation ends without a command for so long, in s.',
-        between=(0.01, 10.0))
-    add('lock_step', False, 'Whether a simulator waits for the command of a tick.')
-    add('lock_step_wait_s', 1.0, 'Longest wall time that a tick waits for its observations, in s.',
-        between=(0.0, 60.0))
-    add('autostart', False, 'Configure and activate at start; exit if that fails.',
-        read_only=True)
+def _declare(node: LifecycleNode) -> None:
+    declare(node, 'bundle', '',
+            'Folder of the policy bundle; read on configuring and by ~/reload.')
+    declare(node, 'contract', '',
+            "Contract file of this robot; its topics, ages and limits replace the bundle's.")
+    declare(node, 'mode', 'default',
+            "Latents from the latent actor or drawn at random; 'default': as the bundle says.",
+            one_of=('default', 'steered', 'prior'))
+    declare(node, 'candidates', 0,
+            "Latents per plan, the best by Q is taken; 0: with the bundle's own mode its own "
+            'number, else 1.', between=(0, 1024))
+    declare(node, 'strength', -1.0,
+            'How far steered chunks leave the behaviour prior: 0 not at all, 1 as learnt; '
+            "below 0: with the bundle's own mode its own strength, else 1.", between=(-1.0, 1.0))
+    declare(node, 'replan_every', 0,
+            "Ticks after which a new chunk is planned; 0: the bundle's own number, or when "
+            'the chunk is nearly used up.', between=(0, 1000))
+    declare(node, 'join', 'default',
+            'How a new chunk takes over from the one under way.',
+            one_of=('default', 'replace', 'ensemble', 'latent'))
+    declare(node, 'join_steps', -1,
+            "Of join 'latent': gradient steps on the latent; below 0: as the bundle says.",
+            between=(-1, 100))
+    declare(node, 'join_weight', -1.0,
+            "Of join 'latent': agreement with the chunk under way against value; below 0: as "
+            'the bundle says.', between=(-1.0, 1e6))
+    declare(node, 'seed', 0,
+            'Seed of the latents, applied on activation and on change.', between=(0, 2**31 - 1))
+    declare(node, 'asynchronous', True,
+            'Whether the robot goes on while a chunk is planned; else it stands.')
+    declare(node, 'ramp_s', 0.5,
+            'A motion is led in from where the robot is over so long, in s; not in lock-step.',
+            between=(0.0, 60.0))
+    declare(node, 'patience_s', 2.0,
+            'A stop that lasts longer than this, in s, disarms.', between=(0.0, 3600.0))
+    declare(node, 'max_unfamiliarity', 0.0,
+            'Unfamiliarity of an observation beyond which the policy does not act, about 1 at '
+            'the edge of the training data; 0: any.', between=(0.0, 1e6))
+    declare(node, 'arm_on_activate', False,
+            'Whether activating arms; else ~/arm does.')
+    declare(node, 'shadow', False,
+            'Commands are published on shadow/<topic> instead, and compared with the '
+            "operator's.")
+    declare(node, 'e_stop_topic', 'e_stop',
+            'std_msgs/Bool, true: stop and disarm.', read_only=True)
+    declare(node, 'dead_man_topic', '',
+            'sensor_msgs/Joy with a button that must be held; empty: none.')
+    declare(node, 'dead_man_button', 4,
+            'Index of that button.', between=(0, 255))
+    declare(node, 'dead_man_s', 0.3,
+            'The button counts as released without a message for so long, in s.',
+            between=(0.01, 10.0))
+    declare(node, 'teleop_s', 0.3,
+            'Teleoperation ends without a command for so long, in s.', between=(0.01, 10.0))
+    declare(node, 'lock_step', False,
+            'Whether a simulator waits for the command of a tick.')
+    declare(node, 'lock_step_wait_s', 1.0,
+            'Longest wall time that a tick waits for its observations, in s.', between=(0.0, 60.0))
+    declare(node, 'autostart', False,
+            'Configure and activate at start; exit if that fails.', read_only=True)

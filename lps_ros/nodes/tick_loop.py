@@ -21,14 +21,16 @@ class TickLoop:
     In lock-step the simulator waits for the tick's command: the tick that has just passed is
     served too after `start()`, and a tick is held back until `ready(time_ns)` says that its
     observations have arrived, for at most `wait_s` of wall time.
+
+    precise: sleep through the last moment before a tick, where the clock is the wall clock.
     """
 
     def __init__(
             self, node: Node, clock: ControlClock, on_tick: Callable[[int, int, int], None], *,
             ready: Callable[[int], bool] | None = None, lock_step: bool = False,
-            wait_s: float = 1.0) -> None:
+            wait_s: float = 1.0, precise: bool = False) -> None:
         self._now = node.get_clock().now
-        self._simulated = node.get_parameter('use_sim_time').value
+        self._slept_s = _SLEPT_S if precise else 0.0
         self._clock = clock
         self._on_tick = on_tick
         self._ready = ready
@@ -61,10 +63,6 @@ class TickLoop:
         next_tick = self._clock.index_at_or_before(now_ns) + 1
         return max(0.0, (self._clock.time_ns(next_tick) - now_ns) * 1e-9 - self._slept_s)
 
-    @property
-    def _slept_s(self) -> float:
-        return 0.0 if self._simulated else _SLEPT_S
-
     def poll(self) -> None:
         """Serve the tick that is due, if any."""
         now_ns = self._now().nanoseconds
@@ -72,7 +70,7 @@ class TickLoop:
         if not self._running or now_ns == 0:
             return
         tick = self._clock.index_at_or_before(now_ns - 1)
-        if not self._lock_step:
+        if self._slept_s and not self._lock_step:
             ahead_s = (self._clock.time_ns(tick + 1) + 1 - now_ns) * 1e-9
             if ahead_s < self._slept_s:
                 time.sleep(ahead_s)

@@ -8,6 +8,8 @@ import pytest
 
 ROOT = Path(lps_ros.__file__).resolve().parents[1]
 NODES = {'sim': 'simulated_robot', 'record': 'recorder', 'train': 'trainer', 'policy': 'policy'}
+# Where they are not in the node's own module.
+PARAMETERS_OF = {'policy': 'policy_parameters.py'}
 # Launch itself asks for the transitions; what steers is told by the tool that steers.
 NOT_OFFERED = {'policy': 'autostart', 'record': 'policy'}
 # These run on simulated time where a simulator publishes /clock.
@@ -39,7 +41,8 @@ def test_there_is_a_launch_file_for_each_of_these_nodes():
 
 @pytest.mark.parametrize('name', NODES)
 def test_a_launch_file_offers_the_parameters_of_its_node(name):
-    expected = declared(ROOT / 'lps_ros' / 'nodes' / f'{NODES[name]}_node.py')
+    nodes = ROOT / 'lps_ros' / 'nodes'
+    expected = declared(nodes / PARAMETERS_OF.get(name, f'{NODES[name]}_node.py'))
     assert len(expected) > 4
     if name in ON_SIMULATED_TIME:
         expected['use_sim_time'] = 'bool'
