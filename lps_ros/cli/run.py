@@ -47,4 +47,4 @@ def run(arguments: argparse.Namespace) -> int:
         'mode': arguments.mode, 'candidates': arguments.candidates,
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
         'seed': arguments.seed, 'autostart': not arguments.inactive,
-        'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments.ros)
+        'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments)
