@@ -21,6 +21,8 @@ from rclpy.node import Node
 from sensor_msgs.msg import Image
 
 _DISCOVERY_S = 20.0
+# The publisher may know its subscriber before that knows it; frames until then do not count.
+_WARM_UP_S = 0.5
 # What is under way when the sender has ended has arrived after this.
 _QUIET_S = 0.5
 
@@ -34,7 +36,9 @@ def send(
         node: Node, *, cameras: int, width: int, height: int, rate_hz: float,
         seconds: float) -> dict[str, float]:
     """
-    Publish from synchronised cameras, once each has its subscriber; frame_id counts from 0.
+    Publish from synchronised cameras, once each has its subscriber; frame_id counts.
+
+    Numbers below 0 are to warm up.
 
     :returns: frames per camera, the time that they took and the shared memory in use, in bytes
     :raises TimeoutError: where no subscriber comes
@@ -49,8 +53,8 @@ def send(
             raise TimeoutError(f'no subscriber within {_DISCOVERY_S:g} s')
         time.sleep(0.01)
     frames = max(round(seconds * rate_hz), 1)
-    start_s = time.monotonic()
-    for number in range(frames):
+    start_s = time.monotonic() + _WARM_UP_S
+    for number in range(-round(_WARM_UP_S * rate_hz), frames):
         time.sleep(max(start_s + number / rate_hz - time.monotonic(), 0.0))
         for publisher, message in zip(publishers, messages):
             message.header = stamped_header(time.time_ns(), str(number))
@@ -74,10 +78,13 @@ def receive(node: Node, *, cameras: int) -> dict[str, object]:
     def take(camera: int, message: Image) -> None:
         nonlocal last_s
         received_ns = time.time_ns()
+        last_s = time.monotonic()
+        number = int(message.header.frame_id)
+        if number < 0:
+            return
         if not began_s:
             began_s.append(_processor_s())
-        arrived[camera].append((int(message.header.frame_id), stamp_ns(message), received_ns))
-        last_s = time.monotonic()
+        arrived[camera].append((number, stamp_ns(message), received_ns))
 
     for camera in range(cameras):
         node.create_subscription(
