@@ -22,6 +22,8 @@ _PACES = (0.8, 1.25)
 _LOSS_WORTH_SAYING = 0.05
 _LOSING_GAPS = 5
 _PERIODS = (1, 2, 3, 4)
+# Shares of the gaps that are no longer than the usual one, by how much is lost.
+_STARTS = (0.5, 0.2, 0.05)
 # Smaller messages fit into one datagram, and many of them into any buffer.
 _LARGE_BYTES = 65_000
 
@@ -91,22 +93,30 @@ class StreamLoss:
         gaps_ns, received_ns = np.diff(times_ns, axis=0).T.astype(float)
         if not _PACES[0] * received_ns.sum() < gaps_ns.sum() < _PACES[1] * received_ns.sum():
             return None
-        # The usual gap where nothing is lost between: the middle of the shortest kind of gaps.
-        interval_ns = np.quantile(gaps_ns, 0.05)
-        for _ in range(4):
-            near = np.abs(gaps_ns / interval_ns - 1) < 0.5
-            interval_ns = np.median(gaps_ns[near])
-        intervals = np.rint(gaps_ns / interval_ns)
         pauses = gaps_ns > max(_PAUSE_NS, _PAUSE_GAPS * np.median(gaps_ns))
-        intervals[pauses] = 1
+        parts = gaps_ns / _interval(gaps_ns[~pauses])
         even = _even(gaps_ns)
-        intervals[even & (intervals > 1)] = 1
+        intervals = np.rint(parts)
+        intervals[pauses | even & (intervals > 1)] = 1
         judged = ~(pauses | even)
-        if judged.any():
-            off = np.abs(gaps_ns / interval_ns - intervals)[judged].mean()
-            if off > _UNEVEN:
-                return None
+        if judged.any() and np.abs(parts - intervals)[judged].mean() > _UNEVEN:
+            return None
         return intervals
+
+
+def _interval(gaps: np.ndarray) -> float:
+    """Return the length of which gaps are multiples: the usual gap where nothing is lost."""
+    best, least = 0.0, np.inf
+    for start in np.quantile(gaps, _STARTS):
+        length = start
+        for _ in range(4):
+            length = np.median(gaps[np.abs(gaps / length - 1) <= 0.5])
+        parts = gaps / length
+        off = np.abs(parts - np.rint(parts)).mean()
+        # Any gap is nearly a multiple of something short enough.
+        if off < 0.75 * least:
+            best, least = length, off
+    return best
 
 
 def _share(intervals: np.ndarray) -> float:
