@@ -9,7 +9,8 @@ PYTHON ?= $(firstword $(foreach python,python3 python3.12 python3.11 python3.10,
 	2>/dev/null && echo $(python))))
 
 # A sourced ROS or another environment must not leak into this one, nor a packet out of the machine.
-unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH FASTRTPS_DEFAULT_PROFILES_FILE LD_LIBRARY_PATH
+unexport AMENT_PREFIX_PATH COLCON_PREFIX_PATH LD_LIBRARY_PATH
+unexport FASTDDS_DEFAULT_PROFILES_FILE FASTRTPS_DEFAULT_PROFILES_FILE
 unexport PYTHONHOME PYTHONPATH RMW_IMPLEMENTATION _ROS_WHEELS_BOOTSTRAP_COMPLETE
 export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
 export ROS_DOMAIN_ID := $(shell shuf -i 1-100 -n 1)

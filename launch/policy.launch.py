@@ -20,6 +20,8 @@ from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
 from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
+from lps_ros.fast_dds import transport_variables
+from lps_ros.fast_dds import TRANSPORTS
 
 ARGUMENTS = {
     'namespace': 'Namespace of the node and its topics',
@@ -65,6 +67,10 @@ def generate_launch_description() -> LaunchDescription:
         *(DeclareLaunchArgument(name, default_value='', description=text)
           for name, text in described.items()),
         DeclareLaunchArgument(
+            'transport', default_value='images', choices=list(TRANSPORTS),
+            description='images: Fast DDS with room for images, unless a profile is set; '
+                        'default: Fast DDS as it comes'),
+        DeclareLaunchArgument(
             'autostart', default_value='false', choices=['true', 'false'],
             description='Activate once configured'),
         OpaqueFunction(function=start)])
@@ -79,6 +85,7 @@ def start(context: LaunchContext) -> list[Action]:
     policy = LifecycleNode(
         package='lps_ros', executable='policy', name='policy',
         namespace=given['namespace'], output='screen',
+        additional_env=transport_variables(LaunchConfiguration('transport').perform(context)),
         parameters=[*filter(None, [given['params_file']]), parameters],
         remappings=[tuple(pair.split(':=', 1)) for pair in given['remap'].split()])
     actions = [policy, transition(policy, Transition.TRANSITION_CONFIGURE)]

@@ -11,6 +11,8 @@ from launch.actions import OpaqueFunction
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+from lps_ros.fast_dds import transport_variables
+from lps_ros.fast_dds import TRANSPORTS
 
 ARGUMENTS = {
     'namespace': 'Namespace of the node and its topics',
@@ -35,6 +37,10 @@ def generate_launch_description() -> LaunchDescription:
     return LaunchDescription([
         *(DeclareLaunchArgument(name, default_value='', description=text)
           for name, text in described.items()),
+        DeclareLaunchArgument(
+            'transport', default_value='images', choices=list(TRANSPORTS),
+            description='images: Fast DDS with room for images, unless a profile is set; '
+                        'default: Fast DDS as it comes'),
         OpaqueFunction(function=start)])
 
 
@@ -47,5 +53,6 @@ def start(context: LaunchContext) -> list[Node]:
     return [Node(
         package='lps_ros', executable='recorder', name='recorder',
         namespace=given['namespace'], output='screen',
+        additional_env=transport_variables(LaunchConfiguration('transport').perform(context)),
         parameters=[*filter(None, [given['params_file']]), parameters],
         remappings=[tuple(pair.split(':=', 1)) for pair in given['remap'].split()])]

@@ -4,6 +4,7 @@ import ast
 from configparser import ConfigParser
 import re
 import signal
+import sys
 import time
 from xml.etree import ElementTree
 
@@ -68,6 +69,14 @@ def test_colcon_installs_what_ros_looks_for(installed):
                  if path.is_file() and '__pycache__' not in path.parts}
         assert {path for path in files if not (share / 'lps_ros' / path).is_file()} == set()
     assert (share / 'lps_ros' / 'package.xml').read_text() == (ROOT / 'package.xml').read_text()
+
+
+def test_the_installed_package_finds_its_transport_profile(installed):
+    process = start_installed(
+        installed, f'{sys.executable} -c "from lps_ros.fast_dds import image_profile; '
+                   'print(image_profile())"')
+    output, _ = process.communicate(timeout=60)
+    assert output.strip() == str(installed / 'lps_ros/share/lps_ros/config/fast_dds_images.xml')
 
 
 def test_installed_scripts_take_the_interpreter_of_the_active_environment(installed):

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 from pathlib import Path
 import shlex
 import sys
@@ -12,6 +13,7 @@ from lps_ros.cli.evaluation_run import evaluate
 from lps_ros.cli.evaluation_run import EvaluationSettings
 from lps_ros.cli.full_loop import record_demonstrations
 from lps_ros.cli.full_loop import train
+from lps_ros.cli.node_command import add_transport
 from lps_ros.cli.option_ranges import check_range
 from lps_ros.cli.option_ranges import MOST_CANDIDATES
 from lps_ros.cli.option_ranges import MOST_EPISODES
@@ -24,6 +26,7 @@ from lps_ros.contract import load_contract
 from lps_ros.data.files import check_writable
 from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
+from lps_ros.fast_dds import transport_variables
 from lps_ros.share import share_path
 
 _EXAMPLE = """examples:
@@ -64,6 +67,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--replan-every', type=int, default=0,
                         help="ticks between plans (0: the bundle's own)")
     parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
+    add_transport(parser)
     parser.add_argument('--in-process', action='store_true',
                         help='lock-step without ROS, many times faster; no recordings')
     parser.add_argument('--output', type=Path, default=Path('demo_output'),
@@ -87,6 +91,7 @@ def run(arguments: argparse.Namespace) -> int:
     contract_file = share_path(f'config/{_ROBOT}.yaml')
     contract = load_contract(contract_file)
     private_ros_environment()
+    os.environ.update(transport_variables(arguments.transport))
     command = shlex.join(['lps', *sys.argv[1:]])
     output = arguments.output.resolve()
     bundle = arguments.bundle

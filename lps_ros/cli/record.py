@@ -30,4 +30,4 @@ def run(arguments: argparse.Namespace) -> int:
     return run_node_command('recorder', {
         'contract': str(arguments.contract), 'dataset': str(arguments.dataset),
         'operator': arguments.operator, 'leave_out': arguments.leave_out,
-        'keep_bag': arguments.keep_bag, 'use_sim_time': arguments.sim_time}, arguments.ros)
+        'keep_bag': arguments.keep_bag, 'use_sim_time': arguments.sim_time}, arguments)

@@ -55,4 +55,4 @@ def run(arguments: argparse.Namespace) -> int:
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
         'join': arguments.join, 'seed': arguments.seed, 'arm_on_activate': arguments.arm,
         'shadow': arguments.shadow, 'autostart': not arguments.inactive,
-        'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments.ros)
+        'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments)

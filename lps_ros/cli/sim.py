@@ -34,7 +34,7 @@ def run(arguments: argparse.Namespace) -> int:
     return run_node_command('simulated_robot', {
         'mode': 'free' if arguments.free else 'lock_step', 'task': arguments.task,
         'seed': arguments.seed, 'camera': arguments.camera,
-        'real_time_factor': arguments.real_time_factor}, arguments.ros)
+        'real_time_factor': arguments.real_time_factor}, arguments)
 
 
 def _measure(file: Path | None) -> int:

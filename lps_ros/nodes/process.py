@@ -10,6 +10,7 @@ from types import FrameType
 from typing import Protocol
 
 from lps_ros.errors import UserError
+from lps_ros.fast_dds import use_image_profile
 from lps_ros.nodes import PARENT_VARIABLE
 import rclpy
 from rclpy.exceptions import ParameterException
@@ -87,6 +88,9 @@ def _initialise(args: Sequence[str]) -> None:
     """Initialise ROS; raises StartError on arguments that it does not know."""
     try:
         unknown = remove_ros_args(['', *args])[1:]
+        left_out = use_image_profile()
+        if left_out:
+            print(f'warning: {left_out}', file=sys.stderr)
         rclpy.init(args=list(args), signal_handler_options=SignalHandlerOptions.NO)
     except RuntimeError as error:
         raise StartError(f'ROS cannot start: {" ".join(str(error).split())}') from error

@@ -1,7 +1,6 @@
 """RealSense node: colour images under realsense-ros's topic names."""
 
 from collections.abc import Callable
-import os
 import sys
 from threading import Event
 from threading import Thread
@@ -21,7 +20,6 @@ from lps_ros.nodes.parameters import declare
 from lps_ros.nodes.process import run_node
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.qos import SENSOR
-from lps_ros.share import share_path
 from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -30,8 +28,6 @@ from sensor_msgs.msg import CameraInfo
 from sensor_msgs.msg import Image
 from sensor_msgs.msg import PointCloud2
 
-# Fast DDS 2 (Humble, Jazzy) and 3 (Kilted).
-_PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 _READ_TIMEOUT_S = 0.1
 _REPORT_PERIOD_S = 1.0
 _RETRY_S = 1.0
@@ -164,20 +160,8 @@ class RealSenseNode(Node):
             self.get_logger().warning(message)
 
 
-def use_large_shared_memory() -> None:
-    """
-    Give images room in Fast DDS's shared memory, unless the user has set a profile.
-
-    With its default of 512 kB, 30 % of 640x480 images at 30 Hz are lost. Call before rclpy.init.
-    """
-    profile = str(share_path('config/fast_dds_images.xml'))
-    if not any(name in os.environ for name in _PROFILE_VARIABLES):
-        os.environ.update(dict.fromkeys(_PROFILE_VARIABLES, profile))
-
-
 def main(args: list[str] | None = None) -> int:
     """Run the node until it is asked to end; return the exit status."""
-    use_large_shared_memory()
     return run_node(RealSenseNode, args)
 
 

@@ -5,14 +5,12 @@ import os
 import subprocess
 import sys
 import time
-from xml.etree import ElementTree
 
 from diagnostic_msgs.msg import DiagnosticArray
 from diagnostic_msgs.msg import DiagnosticStatus
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.realsense_node import RealSenseNode
-from lps_ros.nodes.realsense_node import use_large_shared_memory
 import numpy as np
 import pytest
 import rclpy
@@ -194,20 +192,6 @@ def test_a_start_that_cannot_work_is_refused_in_one_line(listen, parameter, mess
     with pytest.raises(StartError, match=message) as error:
         listen(SoftwareCamera(), parameter)
     assert '\n' not in str(error.value)
-
-
-def test_images_get_room_in_shared_memory_unless_the_user_set_a_profile(monkeypatch):
-    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE', raising=False)
-    monkeypatch.setenv('FASTDDS_DEFAULT_PROFILES_FILE', 'mine.xml')
-    use_large_shared_memory()
-    assert 'FASTRTPS_DEFAULT_PROFILES_FILE' not in os.environ
-    monkeypatch.delenv('FASTDDS_DEFAULT_PROFILES_FILE')
-    monkeypatch.setattr(os, 'environ', dict(os.environ))
-    use_large_shared_memory()
-    for variable in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
-        root = ElementTree.parse(os.environ[variable]).getroot()
-        sizes = [int(element.text) for element in root.iter() if 'segment_size' in element.tag]
-        assert sizes[0] > 10 * 640 * 480 * 3
 
 
 def test_the_process_without_its_camera_ends_with_one_line(ros_domain):
