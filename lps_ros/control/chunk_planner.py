@@ -44,29 +44,31 @@ class ChunkPlanner:
     A chunk belongs to the tick of its observation. It is asked for shortly before that tick, so
     that a fast network's chunk is there when the tick is served; one that comes later is joined
     where time has got to. One plan is under way at a time.
-
-    :param stops_to_think: ask when no action is left; the chunk then begins when it comes
     """
 
     def __init__(
             self, contract: Contract, inference: Inference, gate: ObservationGate,
-            schedule: ChunkSchedule, *, horizon: int, stops_to_think: bool) -> None:
+            schedule: ChunkSchedule, *, horizon: int) -> None:
         self.inference = inference
         self._clock = contract.clock
         self._gate = gate
         self._schedule = schedule
         self._horizon = horizon
-        self._stops_to_think = stops_to_think
         self._encoder = ObservationEncoder(contract)
         self._action_size = ActionCodec(contract).size
-        self.begin(seed=0)
-
-    def begin(self, seed: int) -> None:
-        """Start afresh, with latents drawn from `seed`; a plan that is under way is ignored."""
-        self._seed: int | None = seed
         self._number = 0
         self._pending: PlanRequest | None = None
         self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
+        self.begin(seed=0)
+
+    def begin(self, seed: int, *, stops_to_think: bool = False) -> None:
+        """
+        Start afresh, with latents drawn from `seed`; a plan that is under way is ignored.
+
+        stops_to_think: ask when no action is left; the chunk then begins when it comes.
+        """
+        self._stops_to_think = stops_to_think
+        self._seed: int | None = seed
         self.counts = PlanningCounts()
         self.forget()
 
@@ -89,13 +91,22 @@ class ChunkPlanner:
         """Return the plan of a chunk of the schedule."""
         return self._plans[chunk]
 
-    def due(self, tick: int, steering: Steering) -> bool:
-        """Tell whether a chunk that begins at `tick` is to be asked for."""
+    @property
+    def spare(self) -> int:
+        """Return how many actions are to be left when a chunk is asked for that may be late."""
+        return 1 + int(max(self._took_s, default=0.0) * 1e9 / self._clock.period_ns)
+
+    def due(self, tick: int, steering: Steering, *, spare: int = 0) -> bool:
+        """
+        Tell whether a chunk that begins at `tick` is to be asked for.
+
+        spare: as many actions of the chunk before are to be left then.
+        """
         if self._pending is not None:
             return False
         if self._stops_to_think:
             return not len(self._schedule.ahead(tick))
-        every = min(steering.replan_every or self._horizon, self._horizon)
+        every = max(1, min(steering.replan_every or self._horizon, self._horizon - spare))
         return self._asked is None or not 0 <= tick - self._asked < every
 
     def tick_of_observation(self, now_ns: int) -> int:
@@ -107,7 +118,7 @@ class ChunkPlanner:
         if self._pending is not None:
             return _LOOK_S
         tick = self.tick_of_observation(now_ns) + 1
-        if not self.due(tick, steering):
+        if not self.due(tick, steering, spare=self.spare):
             return math.inf
         lead_s = min(max(self._took_s, default=math.inf) + _MARGIN_S,
                      _AHEAD * self._clock.period_ns * 1e-9)
@@ -119,24 +130,46 @@ class ChunkPlanner:
 
         Raises InferenceDied, and MessageError for an observation that is not finite.
         """
-        rows = self._gate.rows(min(now_ns, self._clock.time_ns(tick)))
-        if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
+        request = self.request(tick, now_ns, steering, seed=self._seed)
+        if request is None:
             return
-        observation = self._encoder.encode(
-            {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
-        if not np.isfinite(observation).all():
-            raise MessageError('the encoded observation has a non-finite value')
-        ahead = self._schedule.ahead(tick) if steering.join == 'latent' else ()
-        request = PlanRequest(
-            number=self._number, tick=tick, observation=observation, steering=steering,
-            images=tuple(rows[key] for key in self._encoder.image_keys), seed=self._seed,
-            committed=np.float32(ahead) if len(ahead) else None,
-            join_at=self._steps_until_there(tick, now_ns))
         self.inference.submit(request)
         self._number += 1
         self.counts.asked += 1
         self._seed = None
         self._pending, self._asked = request, tick
+
+    def request(
+            self, tick: int, now_ns: int, steering: Steering, *,
+            seed: int | None) -> PlanRequest | None:
+        """Return what is to be asked now, None where an observation is not there; see `ask`."""
+        rows = self._gate.rows(min(now_ns, self._clock.time_ns(tick)))
+        if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
+            return None
+        observation = self._encoder.encode(
+            {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
+        if not np.isfinite(observation).all():
+            raise MessageError('the encoded observation has a non-finite value')
+        ahead = self._schedule.ahead(tick) if steering.join == 'latent' else ()
+        return PlanRequest(
+            number=self._number, tick=tick, observation=observation, steering=steering,
+            images=tuple(rows[key] for key in self._encoder.image_keys), seed=seed,
+            committed=np.float32(ahead) if len(ahead) else None,
+            join_at=self._steps_until_there(tick, now_ns))
+
+    def swap(self, inference: Inference, seed: int, *, drop: bool = False) -> bool:
+        """
+        Plan with another inference from now on, with latents drawn from `seed`.
+
+        Not while a plan is under way, unless that is to be dropped: returns whether it was done.
+        What is left of the chunks goes on until the first of the new ones is there.
+        """
+        if self._pending is not None and not drop:
+            return False
+        self._pending = None
+        self.inference, self._seed, self._asked = inference, seed, None
+        self._took_s.clear()
+        return True
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""

@@ -90,18 +90,22 @@ class Pilot:
         self.schedule = ChunkSchedule(horizon)
         self._execution = execution or Execution()
         self.planner = ChunkPlanner(
-            contract, inference, self.gate, self.schedule, horizon=horizon,
-            stops_to_think=self._execution.stops_to_think)
+            contract, inference, self.gate, self.schedule, horizon=horizon)
         self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
-        self._ramp_ticks = max(1, round(self._execution.ramp_s * contract.clock.rate_hz))
         self.begin(seed=0)
 
-    def begin(self, seed: int) -> None:
-        """Start afresh: nothing commanded yet, latents drawn from `seed`."""
+    def begin(self, seed: int, execution: Execution | None = None) -> None:
+        """
+        Start afresh: nothing commanded yet, latents drawn from `seed`.
+
+        execution: as before unless given.
+        """
+        self._execution = execution or self._execution
+        self._ramp_ticks = max(1, round(self._execution.ramp_s * self._clock.rate_hz))
         self.schedule.reset()
-        self.planner.begin(seed)
+        self.planner.begin(seed, stops_to_think=self._execution.stops_to_think)
         self._failure: Reason | None = None
         self._in_force = self._limiter.at_rest
         self._stopped = False
@@ -117,6 +121,10 @@ class Pilot:
         self._stopped = True
         self.gate.moving = False
         return tuple(self._codec.stop(now_ns))
+
+    def halt(self, reason: Reason, now_ns: int) -> Decision:
+        """Stop between ticks, for a reason that the pilot cannot see by itself."""
+        return self._rest([reason], now_ns)
 
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """
@@ -145,7 +153,7 @@ class Pilot:
         try:
             self.planner.collect()
             tick = self.planner.tick_of_observation(now_ns)
-            if (self.planner.due(tick, self.steering)
+            if (self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY
                     and not self.gate.reasons(now_ns, now_ns)):
                 self.planner.ask(tick, now_ns, self.steering)
@@ -189,8 +197,11 @@ class Pilot:
 
     def _plan_for(self, tick: int, now_ns: int) -> None:
         """Have the newest plan there is; where time can wait, the one that is due."""
-        self.planner.collect()
-        if self._execution.waits and self.planner.due(tick, self.steering):
+        if not self._execution.waits:
+            self.planner.collect()
+            return
+        self.planner.wait()
+        if self.planner.due(tick, self.steering):
             self.planner.ask(tick, now_ns, self.steering)
             self.planner.wait()
 
