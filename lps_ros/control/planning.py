@@ -11,6 +11,9 @@ from typing import Protocol
 from lps_ros.errors import UserError
 import numpy as np
 
+# Of an error; some libraries' hold whole tensors.
+_LONGEST_LINE = 1000
+
 
 @dataclass(frozen=True, kw_only=True)
 class Steering:
@@ -110,14 +113,14 @@ class PlanServer:
             if request.seed is not None:
                 self._rng = self._planner.generator(request.seed)
             plan = self._plan(request)
-            actions, error = np.asarray(plan.actions), ''
+            actions, error = np.asarray(plan.actions, np.float64), ''
+            figures = {name: float(getattr(plan, name, nan))
+                       for name in ('q', 'disagreement', 'unfamiliarity')}
         except Exception as raised:  # whatever it is must end in a stop, not in silence
-            plan, actions, error = None, None, one_line(raised)
+            actions, error, figures = None, one_line(raised), {}
         return PlanResult(
             number=request.number, tick=request.tick, actions=actions, error=error,
-            plan_s=self._steady_s() - began_s,
-            **{name: float(getattr(plan, name, nan))
-               for name in ('q', 'disagreement', 'unfamiliarity')})
+            plan_s=self._steady_s() - began_s, **figures)
 
     def _plan(self, request: PlanRequest) -> Plan:
         steering, join = request.steering, {}
@@ -153,4 +156,5 @@ class InlineInference:
 def one_line(error: BaseException) -> str:
     """Return what an error says as one line, with its type unless it is one of this package's."""
     ours = type(error).__module__.startswith('lps_ros.') or isinstance(error, OSError)
-    return ' '.join(f'{"" if ours else type(error).__name__ + ": "}{error}'.split())
+    line = ' '.join(f'{"" if ours else type(error).__name__ + ": "}{error}'.split())
+    return line if len(line) <= _LONGEST_LINE else f'{line[:_LONGEST_LINE]}...'
