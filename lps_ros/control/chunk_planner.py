@@ -61,13 +61,16 @@ class ChunkPlanner:
         self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
         self.begin(seed=0)
 
-    def begin(self, seed: int, *, stops_to_think: bool = False) -> None:
+    def begin(
+            self, seed: int, *, stops_to_think: bool = False, waits: bool = False) -> None:
         """
         Start afresh, with latents drawn from `seed`; a plan that is under way is ignored.
 
-        stops_to_think: ask when no action is left; the chunk then begins when it comes.
+        stops_to_think: ask when no action is left; the chunk then begins when it comes. waits:
+        the caller waits for each plan, so none is late however long it takes.
         """
         self._stops_to_think = stops_to_think
+        self._never_late = stops_to_think or waits
         self._seed: int | None = seed
         self.counts = PlanningCounts()
         self.forget()
@@ -173,7 +176,7 @@ class ChunkPlanner:
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""
-        if self._stops_to_think:
+        if self._never_late:
             return 0
         there_ns = now_ns + max(self._took_s, default=0.0) * 1e9
         late = math.ceil((there_ns - self._clock.time_ns(tick)) / self._clock.period_ns)
