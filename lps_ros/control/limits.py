@@ -107,7 +107,8 @@ class CommandLimiter:
                                  f'{", ".join(np.array(self._names)[wrong])}')
         known = np.isfinite(previous)
         ranged = np.clip(physical, self._low, self._high)
-        step = np.where(np.isfinite(self._step), self._step * periods, np.inf)
+        step = np.multiply(self._step, periods, where=np.isfinite(self._step),
+                           out=np.full(len(self._step), np.inf))
         slow = np.where(known, np.clip(np.clip(ranged, previous - step, previous + step),
                                        self._low, self._high), ranged)
         command = slow.copy()
