@@ -108,7 +108,9 @@ class ChunkPlanner:
         if self._pending is not None:
             return False
         if self._stops_to_think:
-            return not len(self._schedule.ahead(tick))
+            # Neither an action of this tick nor of one to come.
+            return not any(len(self._schedule.ahead(each))
+                           for each in (tick, self._schedule.unserved(tick)))
         every = max(1, min(steering.replan_every or self._horizon, self._horizon - spare))
         return self._asked is None or not 0 <= tick - self._asked < every
 

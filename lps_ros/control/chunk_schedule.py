@@ -68,7 +68,7 @@ class ChunkSchedule:
         if actions.ndim != 2 or len(actions) != self._horizon:
             raise ValueError(
                 f'chunk has shape {actions.shape}, expected ({self._horizon}, action size)')
-        first = start if self._next is None else max(start, self._next)
+        first = self.unserved(start)
         if not moved_on:
             start = first
         late = min(first - start, self._horizon)
@@ -95,6 +95,10 @@ class ChunkSchedule:
         if self._next is not None and tick > self._next:
             self.skipped += tick - self._next
         self._next = tick + 1
+
+    def unserved(self, tick: int) -> int:
+        """Return the first tick from `tick` on that has not been served."""
+        return tick if self._next is None else max(tick, self._next)
 
     def ahead(self, tick: int, *, ensemble: bool = False) -> np.ndarray:
         """Return the actions (m, A) of `tick` and the ticks after it, as far as is known."""
