@@ -76,6 +76,13 @@ def test_a_tick_that_was_served_without_an_action_is_not_skipped():
     assert schedule.skipped == 0
 
 
+def test_the_first_tick_that_was_not_served():
+    schedule = ChunkSchedule(5)
+    assert schedule.unserved(3) == 3
+    schedule.serve(7)
+    assert [schedule.unserved(tick) for tick in (3, 8, 20)] == [8, 8, 20]
+
+
 def test_a_clock_that_jumps_back_begins_again():
     schedule = ChunkSchedule(5)
     schedule.offer(_chunk(50), 50)
