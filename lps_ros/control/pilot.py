@@ -163,18 +163,20 @@ class Pilot:
         stopped. Raises CommandRefused for what no limit can make safe.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
-        unfit = {reason.subject for reason in self._judge(now_ns, now_ns)}
-        rows = {each: values for each, values in self.gate.vectors(now_ns).items()
-                if each not in unfit}
+        self._judge(now_ns, now_ns)
+        rows = self.gate.fit_vectors(now_ns)
         before = (self._limiter.where_it_is(self._in_force, rows) if takes_over
                   else self._in_force)
         columns = self._limiter.columns(key)
         wanted = before.copy()
-        wanted[columns] = row
+        wanted[columns] = _numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((now_ns - self._sent_ns) / self._clock.period_ns, 0.0, 1.0))
-        messages = self._codec.messages(command, now_ns, keys=[key])
+        try:
+            messages = self._codec.messages(command, now_ns, keys=[key])
+        except MessageError as error:
+            raise CommandRefused(str(error)) from None
         self.authority.teleoperate(now_ns)
         if self.authority.source(now_ns)[0] != Source.TELEOP:
             return ()
@@ -228,7 +230,8 @@ class Pilot:
         if failure is not None:
             return [failure]
         plan, limit = self.planner.newest, self._execution.max_unfamiliarity
-        if plan is not None and plan.unfamiliarity > limit:
+        # Not-a-number is unfamiliar too, where there is a limit.
+        if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
             return [Reason(subject='policy', text=(
                 f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
                 f'{limit:g}; bring the scene to what was demonstrated'))]
@@ -329,6 +332,15 @@ class Pilot:
             limited[i] = command = self._limiter.apply(
                 self._led_in(action, tick + i), command, rows)[0]
         return tuple(self._codec.chunk_messages(limited, self._clock.time_ns(tick)))
+
+
+def _numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
 
 
 def _failure(error: Exception) -> Reason:
