@@ -99,6 +99,10 @@ def _shape(rig):
     rig.planner.actions = np.zeros((2, 2))
 
 
+def _type(rig):
+    rig.planner.actions = np.full((6, 2), 'x')
+
+
 def _raise(rig):
     rig.planner.error = RuntimeError('first\n  second')
 
@@ -110,6 +114,7 @@ def _dead(rig):
 @pytest.mark.parametrize(('fault', 'line'), [
     (_nan, 'planned chunk has a non-finite value'),
     (_shape, 'planned chunk has shape (2, 2), expected (6, 2)'),
+    (_type, 'planned chunk has values of type <U1, expected numbers'),
     (_raise, 'no chunk could be planned: RuntimeError: first second'),
     (_dead, 'the inference process 7 was killed by signal 9')])
 def test_a_plan_that_cannot_be_used_stops_and_disarms(running, fault, line):
@@ -210,13 +215,14 @@ def test_whatever_is_raised_between_ticks_is_told_by_the_next():
     assert is_the_stop(decisions[last + 1]) and not rig.authority.armed
 
 
-def test_an_unfamiliar_scene_is_not_acted_on_until_it_is_familiar(running):
+@pytest.mark.parametrize('unfamiliarity', [1.6, np.nan])
+def test_an_unfamiliar_scene_is_not_acted_on_until_it_is_familiar(running, unfamiliarity):
     running.pilot.begin(0, SimpleNamespace(
         **{**vars(running.pilot._execution), 'max_unfamiliarity': 1.5}))
-    running.planner.figures = {'unfamiliarity': 1.6}
+    running.planner.figures = {'unfamiliarity': unfamiliarity}
     decisions = _run(running, 11, 20)
     assert acting(decisions) == [] and running.authority.armed
-    assert any('the observation is unfamiliar: 1.6, expected at most 1.5' in line
+    assert any(f'the observation is unfamiliar: {unfamiliarity}, expected at most 1.5' in line
                for decision in decisions.values() for line in texts(decision))
     running.planner.figures = {'unfamiliarity': 1.4}
     assert acting(_run(running, 21, 30))[-1] == 30

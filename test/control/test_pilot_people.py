@@ -162,6 +162,14 @@ def test_what_cannot_be_made_safe_is_refused_and_takes_nothing_over(rig, value):
     assert rig.run(11, 11)[11].acting
 
 
+@pytest.mark.parametrize(('key', 'row'), [
+    ('elbow', [0.5]), ('twist', [0.5, 0.5]), ('twist', ['x']), ('twist', [[0.5]])])
+def test_what_is_no_command_of_this_robot_is_refused(rig, key, row):
+    with pytest.raises(CommandRefused):
+        rig.pilot.teleoperate(key, np.array(row), rig.now_ns)
+    assert rig.run(11, 11)[11].acting
+
+
 def _move(rig, values):
     message, = [message for message in rig.pilot.teleoperate('arm', np.array(values), rig.now_ns)
                 if message.key == 'arm']

@@ -63,7 +63,7 @@ def test_an_error_is_one_line_and_no_plan():
 
 
 @pytest.mark.parametrize('odd', [
-    {'actions': [['x']]}, {'actions': [[1.0], [1.0, 2.0]]}, {'actions': [[1.0]], 'q': None},
+    {'actions': [[1.0], [1.0, 2.0]]}, {'actions': [[1.0]], 'q': None},
     {'actions': [[1.0]], 'unfamiliarity': [1, 2]}, {}])
 def test_whatever_a_planner_returns_is_answered(odd):
     planner = SimpleNamespace(plan=lambda *_, **__: SimpleNamespace(**odd))
