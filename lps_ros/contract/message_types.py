@@ -31,7 +31,7 @@ class MessageType:
 
 _JOINTS = MessageType(fields=_JOINT_FIELDS, required=('fields', 'names'), optional=('unit',))
 _NAMED = MessageType(required=('names',), optional=('unit',))
-_PICTURE = MessageType(required=('image',))
+_PICTURE = MessageType(required=('image',), optional=('max_identical',))
 _TWIST = MessageType(
     fields=_TWIST_FIELDS, required=('fields', 'frame_id'), optional=('unit',))
 

@@ -88,4 +88,5 @@ class Authority:
 
 
 def _within(since_ns: int | None, now_ns: int, limit_s: float) -> bool:
-    return since_ns is not None and now_ns - since_ns <= limit_s * 1e9
+    # A word from after now is one from before the clock jumped back.
+    return since_ns is not None and abs(now_ns - since_ns) <= limit_s * 1e9

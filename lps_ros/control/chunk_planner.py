@@ -61,13 +61,16 @@ class ChunkPlanner:
         self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
         self.begin(seed=0)
 
-    def begin(self, seed: int, *, stops_to_think: bool = False) -> None:
+    def begin(
+            self, seed: int, *, stops_to_think: bool = False, waits: bool = False) -> None:
         """
         Start afresh, with latents drawn from `seed`; a plan that is under way is ignored.
 
-        stops_to_think: ask when no action is left; the chunk then begins when it comes.
+        stops_to_think: ask when no action is left; the chunk then begins when it comes. waits:
+        the caller waits for each plan, so none is late however long it takes.
         """
         self._stops_to_think = stops_to_think
+        self._never_late = stops_to_think or waits
         self._seed: int | None = seed
         self.counts = PlanningCounts()
         self.forget()
@@ -105,7 +108,9 @@ class ChunkPlanner:
         if self._pending is not None:
             return False
         if self._stops_to_think:
-            return not len(self._schedule.ahead(tick))
+            # Neither an action of this tick nor of one to come.
+            return not any(len(self._schedule.ahead(each))
+                           for each in (tick, self._schedule.unserved(tick)))
         every = max(1, min(steering.replan_every or self._horizon, self._horizon - spare))
         return self._asked is None or not 0 <= tick - self._asked < every
 
@@ -173,7 +178,7 @@ class ChunkPlanner:
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""
-        if self._stops_to_think:
+        if self._never_late:
             return 0
         there_ns = now_ns + max(self._took_s, default=0.0) * 1e9
         late = math.ceil((there_ns - self._clock.time_ns(tick)) / self._clock.period_ns)
@@ -200,11 +205,15 @@ class ChunkPlanner:
         if result.actions.shape != expected:
             raise PlanFailed(
                 f'planned chunk has shape {result.actions.shape}, expected {expected}')
+        if result.actions.dtype.kind not in 'fiu':
+            raise PlanFailed(
+                f'planned chunk has values of type {result.actions.dtype}, expected numbers')
         if not np.isfinite(result.actions).all():
             raise PlanFailed('planned chunk has a non-finite value')
         number = self._schedule.count
         late = self._schedule.offer(
-            np.asarray(result.actions, np.float64), result.tick,
+            # A copy: a network may write its next plan into the same array.
+            np.array(result.actions, np.float64), result.tick,
             moved_on=not self._stops_to_think)
         self.counts.late += late > 0
         self._plans[number] = result

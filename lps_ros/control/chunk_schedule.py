@@ -51,7 +51,7 @@ class ChunkSchedule:
         self.count = 0  # chunks offered
         self._next: int | None = None  # the first tick not served yet
         self.dropped = 0  # actions whose time had passed when their chunk came
-        self.skipped = 0  # ticks for which no action was asked
+        self.skipped = 0  # ticks that were not served
 
     def forget(self) -> None:
         """Forget all chunks; what comes is joined at the next tick."""
@@ -68,7 +68,7 @@ class ChunkSchedule:
         if actions.ndim != 2 or len(actions) != self._horizon:
             raise ValueError(
                 f'chunk has shape {actions.shape}, expected ({self._horizon}, action size)')
-        first = start if self._next is None else max(start, self._next)
+        first = self.unserved(start)
         if not moved_on:
             start = first
         late = min(first - start, self._horizon)
@@ -85,12 +85,20 @@ class ChunkSchedule:
 
         ensemble: the mean of all chunks that cover it, a newer one weighing twice the one before.
         """
-        if self._next is not None and tick > self._next:
-            self.skipped += tick - self._next
-        self._next = tick + 1
+        self.serve(tick)
         while self._chunks and tick >= self._chunks[0].start + self._horizon:
             self._chunks.popleft()
         return self._step(tick, ensemble)
+
+    def serve(self, tick: int) -> None:
+        """Note that `tick` is over, with or without an action, and count skipped ticks."""
+        if self._next is not None and tick > self._next:
+            self.skipped += tick - self._next
+        self._next = tick + 1
+
+    def unserved(self, tick: int) -> int:
+        """Return the first tick from `tick` on that has not been served."""
+        return tick if self._next is None else max(tick, self._next)
 
     def ahead(self, tick: int, *, ensemble: bool = False) -> np.ndarray:
         """Return the actions (m, A) of `tick` and the ticks after it, as far as is known."""

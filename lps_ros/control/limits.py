@@ -44,7 +44,10 @@ class CommandLimiter:
         return self._at_rest.copy()
 
     def columns(self, key: str) -> slice:
-        """Return where an action's values are in the command."""
+        """Return where an action's values are in the command; raises CommandRefused."""
+        if key not in self._columns:
+            raise CommandRefused(
+                f"found no action '{key}', expected one of {', '.join(self._columns)}")
         return self._columns[key]
 
     def observed_start(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -55,6 +58,22 @@ class CommandLimiter:
                 row = rows[action.limits.start.observation][observed]
                 start[columns][:len(row)] = row
         return start
+
+    def where_it_is(
+            self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """
+        Return from where a motion begins (A,): the command in force, where the robot is near it.
+
+        Where it is farther than a first command may be, because it was moved otherwise or was
+        never commanded, its observed position counts.
+        """
+        begin, observed = in_force.copy(), self.observed_start(rows)
+        for action, columns, _ in self._starts:
+            within = action.limits.start.within
+            part = slice(columns.start, columns.start + len(within))
+            left = ~(np.abs(begin[part] - observed[part]) <= within)
+            begin[part] = np.where(left & np.isfinite(observed[part]), observed[part], begin[part])
+        return begin
 
     def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
@@ -71,16 +90,18 @@ class CommandLimiter:
 
     def apply(
             self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray],
-            keys: Collection[str] | None = None) -> tuple[np.ndarray, list[str]]:
+            keys: Collection[str] | None = None,
+            periods: float | np.ndarray = 1.0) -> tuple[np.ndarray, list[str]]:
         """
         Return the command (A,) within all limits, and one note for each value that changed.
 
         physical: wanted command (A,) in physical units. previous: the command in force, NaN
         where unknown, which sets no step limit. rows: observations by key, (W,) each, for the
         workspace. keys: the actions that are commanded, all unless given; the others stay as in
-        `previous`. Velocities out of the box are kept so low that one period ends at its face,
-        positions are clipped to it; the box wins over the step limit, for it is what a stop
-        protects. Raises CommandRefused for a non-finite value.
+        `previous`. periods: control periods since `previous`, a number or (A,); the step limit
+        is that of one. Range and box win over it. Velocities out of the box are kept so low that
+        one period ends at its face, positions are clipped to it. Raises CommandRefused for a
+        non-finite value.
         """
         commanded = self._commanded(keys)
         wrong = commanded & ~np.isfinite(physical)
@@ -89,8 +110,10 @@ class CommandLimiter:
                                  f'{", ".join(np.array(self._names)[wrong])}')
         known = np.isfinite(previous)
         ranged = np.clip(physical, self._low, self._high)
-        slow = np.where(
-            known, np.clip(ranged, previous - self._step, previous + self._step), ranged)
+        step = np.multiply(self._step, periods, where=np.isfinite(self._step),
+                           out=np.full(len(self._step), np.inf))
+        slow = np.where(known, np.clip(np.clip(ranged, previous - step, previous + step),
+                                       self._low, self._high), ranged)
         command = slow.copy()
         for action, columns in self._boxes:
             if commanded[columns].all():

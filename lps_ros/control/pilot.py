@@ -105,9 +105,11 @@ class Pilot:
         self._execution = execution or self._execution
         self._ramp_ticks = max(1, round(self._execution.ramp_s * self._clock.rate_hz))
         self.schedule.reset()
-        self.planner.begin(seed, stops_to_think=self._execution.stops_to_think)
+        self.planner.begin(seed, stops_to_think=self._execution.stops_to_think,
+                           waits=self._execution.waits)
         self._failure: Reason | None = None
         self._in_force = self._limiter.at_rest
+        self._sent_ns = np.full(len(self._in_force), -np.inf)  # since when it is
         self._stopped = False
         self._stopped_ns: int | None = None
         self._forget_chunks()
@@ -115,12 +117,11 @@ class Pilot:
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """Return the stop of every channel and forget the chunks."""
         self._forget_chunks()
-        rest = self._limiter.at_rest
-        # A channel that holds goes on from its last command, within its step limit.
-        self._in_force = np.where(np.isnan(rest), self._in_force, rest)
-        self._stopped = True
-        self.gate.moving = False
-        return tuple(self._codec.stop(now_ns))
+        return self._stop(now_ns)
+
+    def halt(self, reason: Reason, now_ns: int) -> Decision:
+        """Stop between ticks, for a reason that the pilot cannot see by itself."""
+        return self._rest([reason], now_ns)
 
     def swap(self, inference: Inference, seed: int) -> bool:
         """
@@ -133,32 +134,19 @@ class Pilot:
             self._failure = None
         return swapped
 
-    def halt(self, reason: Reason, now_ns: int) -> Decision:
-        """Stop between ticks, for a reason that the pilot cannot see by itself."""
-        return self._rest([reason], now_ns)
-
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """
         Decide for control tick `tick`; `clock_ns` reads the time.
 
-        After a tick without action the next one begins with a fresh chunk.
+        After a tick without action for another reason than waiting for a chunk, the next one
+        begins with a fresh chunk.
         """
-        now_ns = clock_ns()
-        source, why = self.authority.source(now_ns)
-        reasons = self.gate.reasons(self._clock.time_ns(tick), now_ns)
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            reasons.insert(0, failure)
-        if source == Source.TELEOP:
-            self._stopped_ns = None
-            if failure is not None:
-                self.authority.disarm(failure.text)
-            return Decision(
-                source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
-        if source == Source.NONE:
-            self._stopped_ns = None
-            reasons.insert(0, Reason(subject='authority', stale=True, text=why))
-        return self._rest(reasons, now_ns) if reasons else self._try_to_act(tick, clock_ns)
+        try:
+            decision = self._decide(tick, clock_ns)
+        except Exception as error:  # whatever it is must end in a stop
+            decision = self._rest([_failure(error)], clock_ns())
+        self.schedule.serve(tick)
+        return decision
 
     def think(self, now_ns: int) -> None:
         """
@@ -171,45 +159,76 @@ class Pilot:
             tick = self.planner.tick_of_observation(now_ns)
             if (self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY
-                    and not self.gate.reasons(now_ns, now_ns)):
+                    and not self._judge(now_ns, now_ns)):
                 self.planner.ask(tick, now_ns, self.steering)
-        except (InferenceDied, PlanFailed, MessageError) as error:
-            self._failure = _failure(error)
+        except Exception as error:  # whatever it is must end in a stop
+            if self.authority.armed:
+                self._failure = _failure(error)
 
     def teleoperate(
             self, key: str, row: np.ndarray, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """
         Take over with a person's command for one action, physical (W,); return what to send.
 
-        The limits hold for people too. On taking over, the other actions are stopped. Raises
-        CommandRefused for what no limit can make safe.
+        The limits hold for people too: a step is that of the time since the command before, an
+        observation that is not fit gives no workspace. On taking over, the other actions are
+        stopped. Raises CommandRefused for what no limit can make safe.
         """
-        before, _ = self.authority.source(now_ns)
-        wanted = self._in_force.copy()
-        wanted[self._limiter.columns(key)] = row
+        takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
+        self._judge(now_ns, now_ns)
+        rows = self.gate.fit_vectors(now_ns)
+        before = (self._limiter.where_it_is(self._in_force, rows) if takes_over
+                  else self._in_force)
+        columns = self._limiter.columns(key)
+        wanted = before.copy()
+        wanted[columns] = _numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
-            wanted, self._in_force, self.gate.vectors(now_ns), keys=[key])
+            wanted, before, rows, keys=[key],
+            periods=np.clip((now_ns - self._sent_ns) / self._clock.period_ns, 0.0, 1.0))
+        try:
+            messages = self._codec.messages(command, now_ns, keys=[key])
+        except MessageError as error:
+            raise CommandRefused(str(error)) from None
         self.authority.teleoperate(now_ns)
         if self.authority.source(now_ns)[0] != Source.TELEOP:
             return ()
-        messages = [message for message in self._codec.messages(np.nan_to_num(command), now_ns)
-                    if message.key == key]
-        if before != Source.TELEOP:
+        if takes_over:
             messages = [*(message for message in self.stop(now_ns) if message.key != key),
                         *messages]
-        columns = self._limiter.columns(key)
         self._in_force[columns] = command[columns]
+        self._sent_ns[columns] = now_ns
         self._stopped = False
         return tuple(messages)
 
-    def _try_to_act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
-        try:
-            self._plan_for(tick, clock_ns())
-            # Planning takes time, in which an observation may have become too old.
-            reasons = self.gate.reasons(self._clock.time_ns(tick), clock_ns()) or self._doubts()
-            return self._rest(reasons, clock_ns()) if reasons else self._act(tick, clock_ns)
-        except Exception as error:  # whatever it is must end in a stop
-            return self._rest([_failure(error)], clock_ns())
+    def _decide(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
+        now_ns = clock_ns()
+        source, why = self.authority.source(now_ns)
+        reasons = self._judge(self._clock.time_ns(tick), now_ns)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            self.authority.disarm(failure.text)
+            reasons.insert(0, failure)
+        if source == Source.TELEOP:
+            self._stopped_ns = None
+            return Decision(
+                source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
+        if source == Source.NONE:
+            self._stopped_ns = None
+            reasons.insert(0, Reason(subject='authority', stale=True, text=why))
+        if reasons:
+            return self._rest(reasons, now_ns)
+        self._plan_for(tick, now_ns)
+        # Planning takes time, in which an observation may have become too old.
+        reasons = self._judge(self._clock.time_ns(tick), clock_ns()) or self._doubts()
+        return self._rest(reasons, clock_ns()) if reasons else self._act(tick, clock_ns)
+
+    def _judge(self, tick_ns: int, now_ns: int) -> list[Reason]:
+        """Judge the observations; what a person has to look at disarms, whoever commands."""
+        reasons = self.gate.reasons(tick_ns, now_ns)
+        for reason in reasons:
+            if reason.disarms:
+                self.authority.disarm(reason.text)
+        return reasons
 
     def _plan_for(self, tick: int, now_ns: int) -> None:
         """Have the newest plan there is; where time can wait, the one that is due."""
@@ -224,7 +243,8 @@ class Pilot:
     def _doubts(self) -> list[Reason]:
         """Return what keeps the policy from acting on fit observations."""
         plan, limit = self.planner.newest, self._execution.max_unfamiliarity
-        if plan is not None and plan.unfamiliarity > limit:
+        # Not-a-number is unfamiliar too, where there is a limit.
+        if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
             return [Reason(subject='policy', text=(
                 f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
                 f'{limit:g}; bring the scene to what was demonstrated'))]
@@ -233,14 +253,14 @@ class Pilot:
     def _act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         step = self.schedule.step(tick, ensemble=self.steering.join == 'ensemble')
         if step is None:
-            return self._rest([self._without_action()], clock_ns())
+            return self._without_action(clock_ns())
         rows = self.gate.vectors(self._clock.time_ns(tick))
         action = self._codec.denormalise(step.action)
         if self._began is None:
             self._limiter.check_start(action, rows)
             self._began = tick
-            observed = self._limiter.observed_start(rows)
-            self._led_in_from = np.where(np.isfinite(observed), observed, self._in_force)
+            self._in_force = self._limiter.where_it_is(self._in_force, rows)
+            self._led_in_from = self._in_force
         command, notes = self._limiter.apply(self._led_in(action, tick), self._in_force, rows)
         now_ns = clock_ns()
         messages = tuple(self._codec.messages(command, now_ns))
@@ -248,15 +268,28 @@ class Pilot:
         chunks = () if plan is self._told else self._chunks(tick, rows)
         self.gate.moving = self._moves(command)
         self._told, self._in_force = plan, command
+        self._sent_ns[:] = now_ns
         self._stopped, self._stopped_ns = False, None
         return Decision(
             source=Source.POLICY, messages=messages, chunks=chunks, notes=tuple(notes),
             step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
 
-    def _rest(self, reasons: list[Reason], now_ns: int) -> Decision:
+    def _stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
+        rest = self._limiter.at_rest
+        # A channel that holds goes on from its last command, within its step limit.
+        self._in_force = np.where(np.isnan(rest), self._in_force, rest)
+        self._sent_ns[np.isfinite(rest)] = now_ns
+        self._stopped = True
+        self._began = None
+        self.gate.moving = False
+        return tuple(self._codec.stop(now_ns))
+
+    def _rest(
+            self, reasons: list[Reason], now_ns: int, *, forget: bool = True) -> Decision:
         """Stop, once, and say why; disarm where a person has to look at it."""
-        messages = () if self._stopped else self.stop(now_ns)
-        self._forget_chunks()
+        messages = () if self._stopped else self._stop(now_ns)
+        if forget:
+            self._forget_chunks()
         disarming = [reason for reason in reasons if reason.disarms]
         if self.authority.armed:
             if self._stopped_ns is None:
@@ -266,15 +299,19 @@ class Pilot:
             elif now_ns - self._stopped_ns > self._execution.patience_s * 1e9:
                 self.authority.disarm(
                     f'stopped for more than {self._execution.patience_s:g} s: {reasons[0]}')
+        if not self.authority.armed:
+            self._stopped_ns = None
         return Decision(source=Source.NONE, messages=messages, reasons=tuple(reasons),
                         ages_s=self.gate.ages_s(now_ns))
 
-    def _without_action(self) -> Reason:
+    def _without_action(self, now_ns: int) -> Decision:
         if self.planner.newest is None or self._execution.stops_to_think:
-            return Reason(subject='inference', stale=True, text='waiting for a chunk')
-        return Reason(subject='inference', disarms=True, text=(
+            # What is waited for must not be forgotten.
+            return self._rest([Reason(subject='inference', stale=True, text=(
+                'waiting for a chunk'))], now_ns, forget=False)
+        return self._rest([Reason(subject='inference', disarms=True, text=(
             'no action is left, the next chunk has not come in time; plan earlier '
-            '(replan_every), with fewer candidates, or with a policy of longer chunks'))
+            '(replan_every), with fewer candidates, or with a policy of longer chunks'))], now_ns)
 
     def _forget_chunks(self) -> None:
         self.schedule.forget()
@@ -308,6 +345,15 @@ class Pilot:
             limited[i] = command = self._limiter.apply(
                 self._led_in(action, tick + i), command, rows)[0]
         return tuple(self._codec.chunk_messages(limited, self._clock.time_ns(tick)))
+
+
+def _numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
 
 
 def _failure(error: Exception) -> Reason:

@@ -16,8 +16,10 @@ from lps_ros.control.planning import PlanResult
 from lps_ros.control.planning import PlanServer
 import numpy as np
 
-# A plan that nobody needs any more is given so long before the process is killed.
-_LAST_PLAN_S = 1.0
+# A process that has nothing to do is given so long to end by itself before it is killed.
+_LAST_MOMENT_S = 1.0
+# How long a process's exit status may follow its silence; a control loop waits for it.
+_STATUS_S = 0.005
 # Longer than any network loads, on a busy machine too.
 _LOADING_S = 300.0
 
@@ -90,7 +92,7 @@ class PlanningProcess:
         """End the process and wait for that."""
         self._connection.close()
         if self._process.is_alive() and not self.busy:
-            self._process.join(_LAST_PLAN_S)
+            self._process.join(_LAST_MOMENT_S)
         if self._process.is_alive():
             self._process.kill()
         self._process.join()
@@ -106,10 +108,10 @@ class PlanningProcess:
             raise self._death() from error
 
     def _death(self) -> InferenceDied:
-        self._process.join(_LAST_PLAN_S)
+        self._process.join(_STATUS_S)
         status = self._process.exitcode
-        how = f'was killed by signal {-status}' if status and status < 0 else (
-            f'ended with status {status}')
+        how = 'is ending' if status is None else (
+            f'was killed by signal {-status}' if status < 0 else f'ended with status {status}')
         return InferenceDied(f'the inference process {self.pid} {how}; load the bundle again')
 
     def _share(self, images: tuple[np.ndarray, ...]) -> tuple[str, list[tuple[int, ...]]]:

@@ -1,6 +1,7 @@
 """The policy node's parameters, read once and again when one is set."""
 
 from collections.abc import Callable
+import math
 from typing import Any
 
 from lps_ros.control.authority import AuthorityLimits
@@ -16,7 +17,6 @@ _ON_CONFIGURING = (
 _ON_ACTIVATING = (
     'lock_step', 'lock_step_wait_s', 'asynchronous', 'ramp_s', 'patience_s', 'max_unfamiliarity',
     'arm_on_activate')
-_BEYOND_ALL = 1e9
 
 
 class PolicyParameters:
@@ -54,7 +54,7 @@ class PolicyParameters:
             waits=self['lock_step'], stops_to_think=not self['asynchronous'],
             # In lock-step nothing real moves.
             ramp_s=0.0 if self['lock_step'] else self['ramp_s'], patience_s=self['patience_s'],
-            max_unfamiliarity=self['max_unfamiliarity'] or _BEYOND_ALL)
+            max_unfamiliarity=self['max_unfamiliarity'] or math.inf)
 
     def authority_limits(self) -> AuthorityLimits:
         """Return how long a person's word holds."""

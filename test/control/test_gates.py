@@ -1,13 +1,20 @@
 """Observations fit or unfit to act on."""
 
+from lps_ros.contract import ImageFormat
+from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.control.gates import ObservationGate
 import numpy as np
+import pytest
 
 _MS = 1_000_000
 _JOINTS = Observation(
     key='joints', topic='joint_states', type='sensor_msgs/msg/JointState', max_age_s=0.1)
 _CONTACT = Observation(key='contact', topic='contact', type='std_msgs/msg/Bool', max_age_s=0.5)
+
+_CAMERA = Observation(
+    key='camera', topic='camera', type='sensor_msgs/msg/Image', max_age_s=0.15, latency_s=0.02,
+    image=ImageFormat(width=2, height=2), max_identical=3)
 
 
 def _gate(*observations):
@@ -147,3 +154,104 @@ def test_images_are_rows_too():
     gate = _gate()
     gate.accept('joints', np.zeros((4, 4, 3), np.uint8), stamp_ns=0, received_ns=0)
     assert gate.reasons(0, 0) == []
+
+
+def test_the_latency_before_the_stamp_counts_towards_the_age():
+    gate = _gate(_CAMERA)
+    _accept(gate, 0, key='camera')
+    assert _texts(gate, 130 * _MS) == []
+    assert _texts(gate, 131 * _MS) == [
+        "observation 'camera' is 0.151 s old by its header stamp, expected at most 0.15 s"]
+
+
+def test_ages_are_of_the_newest_message_by_its_stamp_and_latency():
+    gate = _gate(_JOINTS, _CONTACT, _CAMERA)
+    assert gate.ages_s(0) == {}
+    _accept(gate, 100 * _MS, stamp_ns=90 * _MS)
+    gate.accept('contact', np.array([1.0]), stamp_ns=None, received_ns=95 * _MS)
+    _accept(gate, 100 * _MS, key='camera', stamp_ns=60 * _MS)
+    assert gate.ages_s(100 * _MS) == pytest.approx(
+        {'joints': 0.01, 'contact': 0.005, 'camera': 0.06})
+
+
+def test_a_clock_that_jumps_back_disarms_and_begins_empty():
+    gate = _gate(_JOINTS, _CONTACT)
+    for key in ('joints', 'contact'):
+        _accept(gate, 5000 * _MS, key=key)
+    assert gate.reasons(5000 * _MS, 5000 * _MS) == []
+    reason, = gate.reasons(4990 * _MS, 4990 * _MS)
+    assert (reason.subject, reason.disarms) == ('clock', True)
+    assert str(reason).startswith('the clock jumped back by 0.010 s')
+    # What was received before is not fresh again when the time comes round.
+    assert [each.subject for each in gate.reasons(5001 * _MS, 5001 * _MS)] == ['joints', 'contact']
+
+
+def test_vectors_are_the_rows_that_are_no_pictures_and_decode_nothing():
+    gate = _gate(_JOINTS, _CAMERA)
+    _accept(gate, 0, value=3.0)
+    made = []
+    gate.accept('camera', lambda: made.append(1) or np.zeros((2, 2, 3), np.uint8),
+                stamp_ns=0, received_ns=0)
+    assert {key: row.tolist() for key, row in gate.vectors(0).items()} == {'joints': [3.0]}
+    assert gate.vectors(-1) == {} and made == []
+    assert set(gate.rows(0)) == {'joints', 'camera'} and made == [1]
+    assert set(gate.rows(0)) == {'joints', 'camera'} and made == [1]
+
+
+def test_a_picture_that_does_not_fit_gives_way_and_is_named_once_it_is_missed():
+    gate = _gate(_CAMERA)
+
+    def torn():
+        raise MessageError('found a torn frame')
+
+    gate.accept('camera', torn, stamp_ns=0, received_ns=0)
+    assert gate.rows(0) == {}
+    reason, = gate.reasons(0, 0)
+    assert str(reason) == "observation 'camera' is missing; found a torn frame"
+    assert not reason.stale and not reason.disarms
+
+
+def _see(gate, time_ms, picture, *, stamp_ms=None):
+    gate.accept('camera', np.zeros((2, 2, 3), np.uint8), received_ns=time_ms * _MS,
+                stamp_ns=(time_ms if stamp_ms is None else stamp_ms) * _MS,
+                content=np.full(12, picture, np.uint8))
+    return [reason.disarms for reason in gate.reasons(time_ms * _MS, time_ms * _MS)]
+
+
+def test_a_camera_that_shows_the_same_while_the_robot_moves_is_frozen():
+    gate = _gate(_CAMERA)
+    gate.moving = True
+    assert [_see(gate, 30 * i, 7) for i in range(5)] == [[], [], [], [True], [True]]
+    assert _texts(gate, 120 * _MS) == [
+        "observation 'camera' has brought the same picture 5 times while the robot moved; check "
+        'the camera']
+    assert _see(gate, 150, 8) == []
+
+
+def test_a_camera_may_show_the_same_while_the_robot_stands():
+    gate = _gate(_CAMERA)
+    assert [_see(gate, 30 * i, 7) for i in range(50)] == [[]] * 50
+
+
+def test_standing_does_not_clear_a_frozen_camera():
+    gate = _gate(_CAMERA)
+    for i in range(4):
+        gate.moving = True
+        _see(gate, 30 * i, 7)
+    gate.moving = False
+    assert _see(gate, 150, 7) == [True]
+
+
+def test_one_message_that_is_repeated_is_not_counted_its_age_tells():
+    gate = _gate(_CAMERA)
+    gate.moving = True
+    assert [_see(gate, 10 * i, 7, stamp_ms=0) for i in range(13)] == [[]] * 13
+    assert _see(gate, 140, 7, stamp_ms=0) == [False]
+
+
+def test_equal_pictures_are_no_matter_where_the_contract_says_so():
+    gate = _gate(Observation(
+        key='camera', topic='camera', type='sensor_msgs/msg/Image', max_age_s=0.15,
+        image=ImageFormat(width=2, height=2), max_identical=0))
+    gate.moving = True
+    assert [_see(gate, 30 * i, 7) for i in range(20)] == [[]] * 20

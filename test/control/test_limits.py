@@ -1,5 +1,7 @@
 """Commands within range, step and workspace."""
 
+from hypothesis import given
+from hypothesis import strategies as st
 from lps_ros.contract import parse_contract
 from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
@@ -136,3 +138,156 @@ def test_a_non_finite_or_missing_tool_position_is_refused():
     limiter = CommandLimiter(parse_contract(_CONTRACT))
     with pytest.raises(CommandRefused, match="needs observation 'tool'"):
         limiter.apply(np.zeros(4), limiter.at_rest, {})
+
+
+_JOINT_CONTRACT = """
+name: arm
+rate_hz: 20
+observations:
+  - {key: joints, topic: joint_states, type: sensor_msgs/msg/JointState,
+     fields: [velocity, position], names: [a, b, c], max_age_s: 0.1}
+actions:
+  - key: gripper
+    topic: gripper
+    type: std_msgs/msg/Float64MultiArray
+    names: [opening]
+    scale: {low: [0.0], high: [0.08]}
+    stop: hold
+  - key: arm
+    topic: arm
+    type: trajectory_msgs/msg/JointTrajectory
+    names: [c, a]
+    scale: {low: [-3, -3], high: [3, 3]}
+    limits:
+      step: [0.1, 0.05]
+      velocity: [1.0, 4.0]
+      start: {observation: joints, within: [0.2, 0.3]}
+    stop: hold
+task: {name: t, success_reward: 0, step_reward: -1, failure_reward: -1, max_ticks: 10}
+"""
+# Velocities, then a, b, c; the action commands c, a.
+_JOINTS = {'joints': np.array([9.0, 9.0, 9.0, 1.0, 9.0, 2.0])}
+
+
+@pytest.fixture
+def joints():
+    return CommandLimiter(parse_contract(_JOINT_CONTRACT))
+
+
+def test_velocity_and_step_limit_what_a_period_changes(joints):
+    command, notes = joints.apply(np.array([0.0, 3, -3]), np.array([np.nan, 2, 1]), {})
+    np.testing.assert_allclose(command, [0.0, 2.05, 0.95])  # by velocity, by step
+    assert [note.split()[-1] for note in notes] == ['step', 'step']
+
+
+def test_a_part_of_a_period_allows_a_part_of_the_step(joints):
+    for periods, moved in ((0.0, 0.0), (0.5, 0.5), (np.array([1.0, 0.5, 0.0]), [0.05 / 2, 0])):
+        command, _ = joints.apply(
+            np.array([0.08, 3, 3]), np.array([0.0, 2, 1]), {}, periods=periods)
+        np.testing.assert_allclose(command[1:], np.add(
+            [2, 1], moved if np.ndim(moved) else np.multiply(moved, [0.05, 0.05])))
+        assert command[0] == 0.08  # without a step limit
+
+
+def test_range_wins_over_step(joints):
+    command, _ = joints.apply(np.array([0.0, 2, 2]), np.array([0.0, 3.5, -9]), {})
+    np.testing.assert_allclose(command, [0.0, 3.0, -3.0])
+
+
+def test_only_the_named_actions_are_commanded(joints):
+    previous = np.array([np.nan, 2.0, 1.0])
+    command, notes = joints.apply(
+        np.array([0.5, np.nan, np.nan]), previous, {}, keys=['gripper'])
+    np.testing.assert_array_equal(command, [0.08, 2, 1])
+    assert notes == ['gripper.opening 0.5 limited to 0.08 by range']
+    with pytest.raises(CommandRefused, match='non-finite value in arm.a'):
+        joints.apply(np.array([np.nan, 2.0, np.inf]), previous, {}, keys=['arm'])
+
+
+def test_the_columns_of_an_action(joints):
+    assert joints.columns('gripper') == slice(0, 1)
+    assert joints.columns('arm') == slice(1, 3)
+
+
+def test_the_start_is_observed_by_name(joints):
+    np.testing.assert_array_equal(joints.observed_start(_JOINTS), [np.nan, 2, 1])
+    assert np.isnan(joints.observed_start({})).all()
+
+
+def test_a_first_command_far_from_the_robot_is_refused_by_name(joints):
+    joints.check_start(np.array([0.0, 2.19, 0.71]), _JOINTS)
+    for command, line in (
+            ([0, 2.21, 1], r'arm.c begins 0.21 from the observed 2, expected at most 0.2; bring'),
+            ([0, 2, 0.69], r'arm.a begins 0.31 from the observed 1, expected at most 0.3; bring')):
+        with pytest.raises(CommandRefused, match=line):
+            joints.check_start(np.array(command), _JOINTS)
+
+
+@pytest.mark.parametrize('rows', [{}, {'joints': np.full(6, np.nan)}])
+def test_a_start_that_is_not_observed_is_refused(joints, rows):
+    with pytest.raises(CommandRefused, match='arm.c begins nan'):
+        joints.check_start(np.array([0.0, 2, 1]), rows)
+
+
+def test_a_motion_begins_at_the_set_point_unless_the_robot_is_elsewhere(joints):
+    for in_force, expected in (
+            ([0.04, 2.1, 0.8], [0.04, 2.1, 0.8]),  # it is where it was told to be
+            ([0.04, 2.9, 0.8], [0.04, 2.0, 0.8]),  # c was moved otherwise
+            ([np.nan] * 3, [np.nan, 2, 1])):  # never commanded
+        np.testing.assert_array_equal(
+            joints.where_it_is(np.array(in_force), _JOINTS), expected)
+    np.testing.assert_array_equal(joints.where_it_is(np.array([0.0, 2, 1]), {}), [0, 2, 1])
+
+
+def test_of_a_pose_the_position_is_compared():
+    limiter = CommandLimiter(parse_contract(_POSE_CONTRACT.replace(
+        'limits:', 'limits:\n      start: {observation: tool, within: [0.1, 0.1, 0.1]}')))
+    rows = {'tool': np.array([0.4, 0.0, 0.2, 0.0, 0.0, 0.0, 1.0])}
+    limiter.check_start(np.array([0.45, 0.05, 0.2, 9, 9, 9, 9, 9, 9]), rows)
+    with pytest.raises(CommandRefused, match='pose.position.y begins 0.15'):
+        limiter.check_start(np.array([0.4, 0.15, 0.2, 1, 0, 0, 0, 1, 0.0]), rows)
+    begin = limiter.where_it_is(limiter.at_rest, rows)
+    np.testing.assert_array_equal(begin, [0.4, 0, 0.2, *[np.nan] * 6])
+
+
+_ANY = st.floats(-20, 20)
+_LIMITED = CommandLimiter(parse_contract(_CONTRACT))
+_LOW, _HIGH = np.array([-6, -0.5, -1, 0.0]), np.array([6, 0.5, 1, 0.08])
+_STEP = np.array([100, 0.2, 100, 0.01])
+
+
+@given(wanted=st.lists(st.tuples(_ANY, _ANY, _ANY, _ANY), min_size=1, max_size=10),
+       position=st.tuples(st.floats(0, 0.8), st.floats(-0.5, 0.5), st.floats(-0.2, 0.6)),
+       periods=st.floats(0, 1))
+def test_nothing_leaves_range_step_or_box_whatever_is_wanted(wanted, position, periods):
+    """The tool follows each command for one period."""
+    low, high = np.array([0.2, -0.3, 0.0]), np.array([0.6, 0.3, 0.4])
+    previous, position = _LIMITED.at_rest, np.array(position)
+    for command in np.array(wanted):
+        sent, notes = _LIMITED.apply(
+            command, previous, {'tool': np.array([*position, 0, 0, 0, 1])}, periods=periods)
+        assert (sent >= _LOW).all() and (sent <= _HIGH).all()
+        assert bool(notes) == bool((np.abs(sent - command) > 1e-6).any())
+        moved = position + 0.05 * np.array([sent[1], 0, sent[2]])
+        for axis in (0, 2):
+            # Within the box, or not farther from it than before.
+            assert moved[axis] >= min(low[axis], position[axis]) - 1e-9
+            assert moved[axis] <= max(high[axis], position[axis]) + 1e-9
+        braked = (moved <= low + 1e-9) | (moved >= high - 1e-9)
+        step = np.where(np.isfinite(previous), np.abs(sent - previous), 0.0)
+        assert step[[0, 3]] == pytest.approx(np.minimum(step, _STEP * periods)[[0, 3]])
+        assert braked[0] or step[1] <= 0.2 * periods + 1e-9
+        assert braked[2] or step[2] <= 100 * periods + 1e-9
+        previous, position = sent, moved
+
+
+@given(wanted=st.lists(st.tuples(_ANY, _ANY, _ANY), min_size=1, max_size=10),
+       begin=st.tuples(st.floats(-3, 3), st.floats(-3, 3)))
+def test_positions_move_no_faster_than_their_velocity_limit(wanted, begin):
+    limiter = CommandLimiter(parse_contract(_JOINT_CONTRACT))
+    previous = np.array([np.nan, *begin])
+    for command in np.array(wanted):
+        sent, _ = limiter.apply(command, previous, {})
+        assert (np.abs(sent) <= [0.08, 3, 3]).all()
+        assert (np.abs(sent - previous)[1:] <= 0.05 + 1e-9).all()
+        previous = sent

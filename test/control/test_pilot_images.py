@@ -4,8 +4,11 @@ from types import SimpleNamespace
 
 from lps_ros.contract import MessageError
 from lps_ros.contract import parse_contract
+from lps_ros.control.authority import Authority
+from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import InlineInference
+from lps_ros.control.planning import Steering
 import numpy as np
 import pytest
 
@@ -20,6 +23,7 @@ observations:
     type: sensor_msgs/msg/Image
     image: {width: 4, height: 3}
     max_age_s: 0.15
+    max_identical: 4
   - {key: force, topic: force, type: std_msgs/msg/Float64MultiArray, names: [x], max_age_s: 0.1}
   - key: wrist
     topic: wrist
@@ -46,6 +50,9 @@ class _Planner:
     def __init__(self):
         self.shown = []
 
+    def generator(self, seed):
+        return f'rng {seed}'
+
     def plan(self, observation, images=(), *, mode, candidates, strength, rng):
         assert all(image.dtype == np.uint8 for image in images)
         assert [image.shape for image in images] == list(_SHAPES.values())
@@ -60,9 +67,15 @@ def planner():
 
 @pytest.fixture
 def pilot(planner):
-    pilot = Pilot(_CONTRACT, planner, horizon=2, steering=Steering(mode='prior', replan_every=1))
-    pilot.begin('rng')
-    return pilot
+    return _pilot(_CONTRACT, planner)
+
+
+def _pilot(contract, planner, **execution):
+    authority = Authority()
+    authority.arm()
+    return Pilot(contract, InlineInference(planner), horizon=2, authority=authority,
+                 steering=Steering(mode='prior', replan_every=1),
+                 execution=Execution(waits=True, **execution))
 
 
 def _frame(key, value):
@@ -94,11 +107,6 @@ def test_the_planner_sees_the_frames_of_the_tick_in_the_contracts_order(pilot, p
                           stamp_ns=tick * _PERIOD_NS + 1)
         assert _tick(pilot, tick).acting
     assert planner.shown == [([10.0], [10, 10]), ([20.0], [20, 20]), ([30.0], [30, 30])]
-
-
-def test_the_warm_up_shows_black_frames(pilot, planner):
-    pilot.plan_once('rng')
-    assert planner.shown == [([0.0], [0, 0])]
 
 
 @pytest.mark.parametrize('camera', ['front', 'wrist'])
@@ -199,9 +207,66 @@ def test_frames_that_are_too_old_to_act_on_are_let_go(pilot):
 
 def test_a_policy_may_see_pictures_alone(planner):
     contract = _CONTRACT.subset(['front', 'wrist'])
-    pilot = Pilot(contract, planner, horizon=2, steering=Steering(mode='prior'))
-    pilot.begin('rng')
+    pilot = _pilot(contract, planner)
     for key in _SHAPES:
         pilot.gate.accept(key, _frame(key, 7), stamp_ns=_PERIOD_NS, received_ns=_PERIOD_NS)
     assert _tick(pilot, 1).acting
     assert planner.shown == [([], [7, 7])]
+
+
+def _see(pilot, tick, picture):
+    """Give every stream, the front camera with the picture as it came."""
+    _observe(pilot, tick * _PERIOD_NS, 1, without=('front',))
+    pilot.gate.accept('front', _frame('front', 1), stamp_ns=tick * _PERIOD_NS,
+                      received_ns=tick * _PERIOD_NS, content=np.full(36, picture, np.uint8))
+    return _tick(pilot, tick)
+
+
+def test_a_camera_that_is_frozen_under_new_stamps_stops_and_disarms(pilot):
+    assert all(_see(pilot, tick, tick).acting for tick in range(1, 10))
+    decisions = [_see(pilot, tick, 9) for tick in range(10, 20)]
+    assert [decision.acting for decision in decisions] == [True] * 3 + [False] * 7
+    stop, = decisions[3].messages
+    assert stop.content['twist']['linear']['x'] == 0.0
+    assert _texts(decisions[3]) == [
+        "observation 'front' has brought the same picture 5 times while the robot moved; check "
+        'the camera']
+    assert not pilot.authority.armed
+    # Armed again it does not go on as long as the picture does not change.
+    pilot.authority.arm()
+    assert not _see(pilot, 20, 9).acting and not pilot.authority.armed
+    pilot.authority.arm()
+    assert _see(pilot, 21, 10).acting
+
+
+@pytest.mark.parametrize('speed', [0.04, 0.0])
+def test_a_robot_that_hardly_moves_may_see_the_same_picture(pilot, planner, speed):
+    planner.plan = lambda *_, **__: SimpleNamespace(actions=np.full((2, 1), speed))
+    assert all(_see(pilot, tick, 9).acting for tick in range(1, 40))
+
+
+def test_a_stop_ends_the_counting(pilot):
+    for tick in range(1, 4):
+        assert _see(pilot, tick, 9).acting
+    pilot.authority.disarm('asked')
+    for tick in range(4, 40):
+        _see(pilot, tick, 9)
+    pilot.authority.arm()
+    assert _see(pilot, 40, 9).acting
+    assert not _see(pilot, 41, 9).acting
+
+
+def test_a_picture_that_does_not_decode_is_not_planned_from_beside_the_loop(planner):
+    pilot = _pilot(_CONTRACT, planner)
+    pilot.begin(0, Execution())
+    made = []
+    for tick in range(1, 4):
+        _observe(pilot, tick * _PERIOD_NS, 1, without=('front',))
+        pilot.gate.accept('front', _lazily(made, 1, 'found a torn frame'),
+                          stamp_ns=tick * _PERIOD_NS, received_ns=tick * _PERIOD_NS)
+        pilot.think(tick * _PERIOD_NS + _MS)
+        assert not _tick(pilot, tick).acting
+    assert planner.shown == [] and len(made) == 3
+    _observe(pilot, 4 * _PERIOD_NS, 1)
+    pilot.think(4 * _PERIOD_NS)
+    assert _tick(pilot, 4).acting

@@ -64,7 +64,8 @@ def test_agreement_grows_with_the_steps_and_value_stays(shipped, mode, candidate
             distances.append(rms(joined.actions, committed))
         lost.append(plan(shipped, seed, mode, candidates=candidates).q - joined.q)
     means = [np.mean(distances) for distances in apart.values()]
-    assert means[0] > 1.3 * means[1] > 1.3 * means[2]
+    assert means[0] > 1.1 * means[1] and means[1] > 1.1 * means[2]
+    assert means[0] > 1.5 * means[2]
     assert np.mean(lost) < 3 * np.mean(spread if mode == 'prior' else 1.0)
 
 
