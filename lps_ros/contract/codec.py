@@ -1,5 +1,6 @@
 """Physical commands, normalised actions and outgoing messages."""
 
+from collections.abc import Collection
 from collections.abc import Mapping
 
 from lps_ros.contract.chunk_messages import chunk_message
@@ -67,16 +68,24 @@ class ActionCodec:
         clipped = np.clip(np.asarray(normalised, dtype=np.float64), -1.0, 1.0)
         return np.clip(self._centre + self._half * clipped, self.low, self.high)
 
-    def messages(self, physical: np.ndarray, stamp_ns: int) -> list[OutgoingMessage]:
+    def messages(self, physical: np.ndarray, stamp_ns: int,
+                 keys: Collection[str] | None = None) -> list[OutgoingMessage]:
         """
         Encode one command (A,), every channel before any is sent.
 
-        Raises MessageError on non-finite values, naming them.
+        keys: only these actions; the values of the others are not looked at. Raises MessageError
+        on non-finite values, naming them.
         """
+        parts = self._parts
+        if keys is not None:
+            parts = [(action, columns) for action, columns in parts if action.key in keys]
+            given, physical = physical, np.zeros(self.size)
+            for _, columns in parts:
+                physical[columns] = given[columns]
         self._check(physical, (self.size,))
         return [outgoing_message(action, physical[columns], stamp_ns=stamp_ns,
                                  period_ns=self._period_ns)
-                for action, columns in self._parts]
+                for action, columns in parts]
 
     def chunk_messages(self, physical: np.ndarray, stamp_ns: int) -> list[OutgoingMessage]:
         """Encode a chunk (H, A) as one trajectory per channel, its first action at the stamp."""

@@ -167,11 +167,15 @@ class ChunkPlanner:
         if result.actions.shape != expected:
             raise PlanFailed(
                 f'planned chunk has shape {result.actions.shape}, expected {expected}')
+        if result.actions.dtype.kind not in 'fiu':
+            raise PlanFailed(
+                f'planned chunk has values of type {result.actions.dtype}, expected numbers')
         if not np.isfinite(result.actions).all():
             raise PlanFailed('planned chunk has a non-finite value')
         number = self._schedule.count
         late = self._schedule.offer(
-            np.asarray(result.actions, np.float64), result.tick,
+            # A copy: a network may write its next plan into the same array.
+            np.array(result.actions, np.float64), result.tick,
             moved_on=not self._stops_to_think)
         self.counts.late += late > 0
         self._plans[number] = result

@@ -127,6 +127,12 @@ class ObservationGate:
                   for spec in self._observations if spec.image is None}
         return {key: received.row for key, received in chosen.items() if received is not None}
 
+    def fit_vectors(self, now_ns: int) -> dict[str, np.ndarray]:
+        """Return `vectors` of the streams that are fit to act on."""
+        fit = {spec.key for spec in self._observations
+               if self._reason(spec, now_ns, now_ns) is None}
+        return {key: row for key, row in self.vectors(now_ns).items() if key in fit}
+
     def ages_s(self, now_ns: int) -> dict[str, float]:
         """Return per stream how long ago was what the newest message tells of, in s."""
         return {

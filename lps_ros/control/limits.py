@@ -44,7 +44,10 @@ class CommandLimiter:
         return self._at_rest.copy()
 
     def columns(self, key: str) -> slice:
-        """Return where an action's values are in the command."""
+        """Return where an action's values are in the command; raises CommandRefused."""
+        if key not in self._columns:
+            raise CommandRefused(
+                f"found no action '{key}', expected one of {', '.join(self._columns)}")
         return self._columns[key]
 
     def observed_start(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -149,7 +149,7 @@ class Pilot:
                     and self.authority.source(now_ns)[0] == Source.POLICY
                     and not self.gate.reasons(now_ns, now_ns)):
                 self.planner.ask(tick, now_ns, self.steering)
-        except (InferenceDied, PlanFailed, MessageError) as error:
+        except Exception as error:  # whatever it is must end in a stop
             self._failure = _failure(error)
 
     def teleoperate(
@@ -161,19 +161,21 @@ class Pilot:
         CommandRefused for what no limit can make safe.
         """
         before, _ = self.authority.source(now_ns)
+        columns = self._limiter.columns(key)
         wanted = self._in_force.copy()
-        wanted[self._limiter.columns(key)] = row
+        wanted[columns] = _numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
-            wanted, self._in_force, self.gate.vectors(now_ns), keys=[key])
+            wanted, self._in_force, self.gate.fit_vectors(now_ns), keys=[key])
+        try:
+            messages = self._codec.messages(command, now_ns, keys=[key])
+        except MessageError as error:
+            raise CommandRefused(str(error)) from None
         self.authority.teleoperate(now_ns)
         if self.authority.source(now_ns)[0] != Source.TELEOP:
             return ()
-        messages = [message for message in self._codec.messages(np.nan_to_num(command), now_ns)
-                    if message.key == key]
         if before != Source.TELEOP:
             messages = [*(message for message in self.stop(now_ns) if message.key != key),
                         *messages]
-        columns = self._limiter.columns(key)
         self._in_force[columns] = command[columns]
         self._stopped = False
         return tuple(messages)
@@ -200,7 +202,8 @@ class Pilot:
         if failure is not None:
             return [failure]
         plan, limit = self.planner.newest, self._execution.max_unfamiliarity
-        if plan is not None and plan.unfamiliarity > limit:
+        # Not-a-number is unfamiliar too, where there is a limit.
+        if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
             return [Reason(subject='policy', text=(
                 f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
                 f'{limit:g}; bring the scene to what was demonstrated'))]
@@ -284,6 +287,15 @@ class Pilot:
             limited[i] = command = self._limiter.apply(
                 self._led_in(action, tick + i), command, rows)[0]
         return tuple(self._codec.chunk_messages(limited, self._clock.time_ns(tick)))
+
+
+def _numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
 
 
 def _failure(error: Exception) -> Reason:

@@ -106,18 +106,19 @@ class PlanServer:
     def answer(self, request: PlanRequest) -> PlanResult:
         """Plan; whatever the network raises is the result's error."""
         began_s = self._steady_s()
+        actions, figures, error = None, {}, ''
         try:
             if request.seed is not None:
                 self._rng = self._planner.generator(request.seed)
             plan = self._plan(request)
-            actions, error = np.asarray(plan.actions), ''
+            figures = {name: float(getattr(plan, name, nan))
+                       for name in ('q', 'disagreement', 'unfamiliarity')}
+            actions = np.asarray(plan.actions)
         except Exception as raised:  # whatever it is must end in a stop, not in silence
-            plan, actions, error = None, None, one_line(raised)
+            error = one_line(raised)
         return PlanResult(
             number=request.number, tick=request.tick, actions=actions, error=error,
-            plan_s=self._steady_s() - began_s,
-            **{name: float(getattr(plan, name, nan))
-               for name in ('q', 'disagreement', 'unfamiliarity')})
+            plan_s=self._steady_s() - began_s, **figures)
 
     def _plan(self, request: PlanRequest) -> Plan:
         steering, join = request.steering, {}
@@ -153,4 +154,5 @@ class InlineInference:
 def one_line(error: BaseException) -> str:
     """Return what an error says as one line, with its type unless it is one of this package's."""
     ours = type(error).__module__.startswith('lps_ros.') or isinstance(error, OSError)
-    return ' '.join(f'{"" if ours else type(error).__name__ + ": "}{error}'.split())
+    line = ' '.join(f'{"" if ours else type(error).__name__ + ": "}{error}'.split())
+    return ''.join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line)
