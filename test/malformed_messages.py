@@ -5,15 +5,21 @@ import copy
 from types import SimpleNamespace
 
 import cv2
+from hypothesis import given
+from hypothesis import HealthCheck
+from hypothesis import settings
 from hypothesis import strategies as st
+from lps_ros.contract import extract
 from lps_ros.contract import message_types
+from lps_ros.contract import MessageError
 from lps_ros.nodes.ros_messages import fill
 from lps_ros.nodes.ros_messages import message_class
 import numpy as np
 
 _NUMBERS = (float('nan'), float('inf'), -float('inf'), 1e308, -1e308, 1e200, 3e38, -1e9, 5e-324,
             -0.0, 0.0, 1.0)
-_OFFSETS_NS = (-10**18, -10**9, -150_000_000, -60_000_000, 40_000_000, 60_000_000, 10**9, 10**18)
+_OFFSETS_NS = (-10**18, -10**9, -150_000_000, -90_000_000, -60_000_000, 40_000_000, 60_000_000,
+               10**9, 10**18)
 _STAMPS = ((-2**31, 0), (2**31 - 1, 2**32 - 1), (0, 0), (0, 2**32 - 1))
 _FRAMES = ('', 'world', '/base_link', 'base_link\n', 'x' * 1000, 'ä')
 _ENCODINGS = ('rgb8', 'bgr8', 'rgba8', 'mono8', 'mono16', '16UC1', 'bayer_rggb8', 'yuv422', '',
@@ -57,6 +63,33 @@ def junk(draw, spec, stamp_ns):
     else:
         parent[key] = draw(st.sampled_from(_JUNK))
     return content
+
+
+def unfit_messages(specs, stamp_ns, count):
+    """
+    Return `count` rclpy messages of one topic that are unfit for one of its streams at least.
+
+    The same ones every time. They do not fit the contract, or a number is not finite.
+    """
+    found = []
+
+    @settings(max_examples=4 * count, derandomize=True, deadline=None, database=None,
+              suppress_health_check=list(HealthCheck))
+    @given(spec=st.sampled_from(specs), data=st.data())
+    def collect(spec, data):
+        message = ros_message(spec, data.draw(contents(spec, stamp_ns)))
+        if len(found) < count and not all(_is_fit(each, message) for each in specs):
+            found.append(message)
+
+    collect()
+    return found
+
+
+def _is_fit(spec, message):
+    try:
+        return bool(np.isfinite(extract(spec, message)).all())
+    except MessageError:
+        return False
 
 
 def ros_message(spec, content):
@@ -142,16 +175,16 @@ def _wrong_quaternion(draw, content, stamp_ns):
 
 
 def _wrong_length(draw, content, stamp_ns):
-    values = draw(st.sampled_from([
-        part for part in (content, *content.get('points', ())) for part in part.values()
-        if isinstance(part, list) and not any(isinstance(item, dict) for item in part)]))
+    field, values = draw(st.sampled_from([
+        entry for part in (content, *content.get('points', ())) for entry in part.items()
+        if isinstance(entry[1], list) and entry[0] != 'points']))
     change = draw(st.sampled_from((0, 1, 2, 3)))
     if change == 0:
         values.clear()
     elif change == 1 and values:
         values.pop(draw(st.integers(0, len(values) - 1)))
     else:
-        filler = values[0] if values else 0.0
+        filler = values[0] if values else '' if 'name' in field else 0.0
         values.extend([filler] * (1 if change == 2 else 3000))
 
 

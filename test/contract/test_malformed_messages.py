@@ -15,6 +15,7 @@ from malformed_messages import plain_message
 from malformed_messages import ros_message
 import numpy as np
 import pytest
+from rclpy.serialization import serialize_message
 
 _CONTRACT = parse_contract(EVERY_TYPE)
 _SPECS = (*_CONTRACT.observations, *_CONTRACT.actions)
@@ -49,7 +50,9 @@ def test_a_fit_message_gives_the_same_row_in_every_form(spec):
 @given(data=st.data(), spec=st.sampled_from(_SPECS))
 def test_a_malformed_message_gives_a_row_or_one_line(data, spec):
     content = data.draw(contents(spec, _NOW_NS))
-    rows = [row_of(spec, ros_message(spec, content)), row_of(spec, plain_message(content))]
+    message = ros_message(spec, content)
+    assert serialize_message(message)  # a publisher could send it
+    rows = [row_of(spec, message), row_of(spec, plain_message(content))]
     assert (rows[0] is None) == (rows[1] is None)
     if rows[0] is not None:
         np.testing.assert_array_equal(*rows)
