@@ -140,12 +140,13 @@ def answers(draw):
     """Draw what a network may return, and whether it is a chunk."""
     size = _CODEC.size
     shape = draw(st.sampled_from((
-        *6 * ((_HORIZON, size),), (_HORIZON + 1, size), (_HORIZON, size - 1), (_HORIZON,), (),
+        *12 * ((_HORIZON, size),), (_HORIZON + 1, size), (_HORIZON, size - 1), (_HORIZON,), (),
         (0, size), (_HORIZON, 0), (1, _HORIZON, size))))
     dtype = draw(st.sampled_from((
-        'f4', 'f8', 'f2', 'i8', 'u1', '?', 'c16', 'O', 'U8', 'S8', 'M8[s]', 'V4')))
+        *3 * ('f4', 'f8'), 'f2', 'i8', 'u1', '?', 'c16', 'O', 'U8', 'S8', 'M8[s]', 'V4')))
     with np.errstate(all='ignore'):
-        actions = np.full(shape, 0.25).astype(dtype) if dtype != 'V4' else np.zeros(shape, 'V4')
+        actions = np.zeros(shape, 'V4') if dtype == 'V4' else np.resize(
+            _CODEC.normalise(_rest()), shape).astype(dtype)
     if actions.size and dtype in ('f4', 'f8', 'O') and draw(st.booleans()):
         actions.flat[draw(st.integers(0, actions.size - 1))] = draw(st.sampled_from(
             (np.nan, np.inf, -np.inf, 1e38, -1e38, 5e-324, -1.0)))
