@@ -1,10 +1,16 @@
 """Errors of the contract room; every message is one line."""
 
 
+# Characters of a message that is shown whole; the end says what to do.
+_LONGEST, _END = 2000, 500
+
+
 class _OneLineError(ValueError):
-    """Error that escapes line breaks and control characters in what it quotes."""
+    """Error that escapes line breaks and control characters and cuts what is long."""
 
     def __init__(self, message: str) -> None:
+        if len(message) > _LONGEST:
+            message = f'{message[:_LONGEST - _END]} ... {message[-_END:]}'
         super().__init__(''.join(
             character if character.isprintable() else repr(character)[1:-1]
             for character in message))

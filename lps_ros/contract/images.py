@@ -4,6 +4,7 @@ from typing import Any
 
 import cv2
 from lps_ros.contract.errors import MessageError
+from lps_ros.contract.image_header import picture_size
 from lps_ros.contract.schema import ImageFormat
 import numpy as np
 
@@ -15,6 +16,8 @@ _TO_RGB = {
     'mono8': cv2.COLOR_GRAY2RGB,
 }
 _COMPRESSIONS = ('jpeg', 'jpg', 'png')
+# 8K; a few hundred bytes can claim to be gigabytes of pixels.
+_MOST_PIXELS = 7680 * 4320
 
 
 def image_from_message(image_format: ImageFormat, msg: Any) -> np.ndarray:
@@ -44,15 +47,19 @@ def image_from_compressed(image_format: ImageFormat, msg: Any) -> np.ndarray:
         raise MessageError(f"found image format '{msg.format}', expected jpeg or png; "
                            'set the image transport to one of these')
     data = _bytes(msg.data)
+    size = picture_size(data.tobytes())
+    if size is not None and size[0] * size[1] > _MOST_PIXELS:
+        raise MessageError(f'found an image of {size[0]}x{size[1]}, expected at most '
+                           f'{_MOST_PIXELS} pixels; check the camera driver')
     # Orientation tags are left alone: a camera's pixels are what the policy was trained on.
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        pixels = cv2.imdecode(data, flags) if len(data) else None
+        pixels = cv2.imdecode(data, flags) if size is not None else None
     except cv2.error:  # as for a header that claims more pixels than OpenCV decodes
         pixels = None
     if pixels is None:
-        raise MessageError(f'found {len(data)} bytes that do not decode, expected a {msg.format} '
-                           'image; check the camera driver')
+        raise MessageError(f'found {len(data)} bytes that do not decode, expected a whole '
+                           f'{msg.format} image; check the camera driver')
     return fit_image(image_format, pixels, 'bgr8')
 
 

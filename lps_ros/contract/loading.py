@@ -44,6 +44,7 @@ def parse_contract(text: str, *, source: str = 'contract') -> Contract:
     _check_keys(parts + derived_parts + action_parts)
     _check_topics(parts, observations)
     _check_commands(action_parts, actions, by_key)
+    _check_ways(action_parts, actions, observations)
     return Contract(
         name=name,
         rate_hz=rate_hz,
@@ -105,8 +106,20 @@ def _check_commands(parts: list[Section], actions: list[Action],
         workspace = action.limits.workspace
         if workspace is not None:
             _check_workspace(part, workspace.observation, action, observations)
+            _check_box(part, action)
         if action.limits.start is not None:
             _check_start(part, action, observations)
+
+
+def _check_ways(
+        parts: list[Section], actions: list[Action], observations: list[Observation]) -> None:
+    """Refuse to command on a topic that is observed as another type; ROS has one type a topic."""
+    types = {observation.topic: observation.type for observation in observations}
+    for part, action in zip(parts, actions, strict=True):
+        observed = types.get(action.topic, action.type)
+        if observed != action.type:
+            part.fail('type', f'found {action.type}', f'expected {observed} as in the observation '
+                      f'of topic {action.topic}', 'correct type or topic')
 
 
 def _check_workspace(part: Section, key: str, action: Action,
@@ -124,6 +137,26 @@ def _check_workspace(part: Section, key: str, action: Action,
     if observed.frame_id != action.frame_id:
         part.fail(place, f"found '{key}' in frame {observed.frame_id}",
                   f'expected frame {action.frame_id} as of the action', 'use one frame')
+
+
+def _check_box(part: Section, action: Action) -> None:
+    """Refuse a box that no command within the limits can keep to."""
+    limits = action.limits
+    if action.type == POSE:
+        box = limits.workspace
+        apart = (box.low > limits.high[:3]) | (box.high < limits.low[:3])
+        if apart.any():
+            i = int(apart.argmax())
+            part.fail(f'limits.workspace.low[{i}]', f'found {box.low[i]:g} to {box.high[i]:g}',
+                      f'expected it to overlap {limits.low[i]:g} to {limits.high[i]:g}, the '
+                      'limits', 'widen the box or the limits')
+        return
+    moves = [not (low <= 0.0 <= high) and field.startswith('linear.')
+             for field, low, high in zip(action.fields, limits.low, limits.high, strict=True)]
+    if any(moves):
+        part.fail(f'limits.low[{moves.index(True)}]', 'found limits that exclude 0 beside a '
+                  'workspace', 'expected low <= 0 <= high', 'widen the limits, so that the robot '
+                  'can stand at the face of the box')
 
 
 def _check_start(part: Section, action: Action, observations: dict[str, Observation]) -> None:

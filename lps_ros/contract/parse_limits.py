@@ -5,16 +5,26 @@ from lps_ros.contract.schema import Limits
 from lps_ros.contract.schema import Scale
 from lps_ros.contract.schema import Start
 from lps_ros.contract.schema import Workspace
+from lps_ros.contract.section import REQUIRED
 from lps_ros.contract.section import Section
 import numpy as np
 
+# Of a scale in SI units: beyond these its arithmetic would not be exact or not be finite.
+_LARGEST, _NARROWEST = 1e9, 1e-9
+
 
 def parse_scale(section: Section, width: int) -> Scale:
-    """Parse the physical values of -1 and 1; raises ContractError unless low < high."""
+    """Parse the physical values of -1 and 1; raises ContractError unless well apart."""
     section.only(('low', 'high'))
     low = section.numbers('low', length=width)
     high = section.numbers('high', length=width)
     _ordered(section, low, high)
+    wrong = (np.maximum(-low, high) > _LARGEST) | (high - low < _NARROWEST)
+    if wrong.any():
+        index = int(np.argmax(wrong))
+        section.fail(f'low[{index}]', f'found {low[index]:g} with high[{index}] {high[index]:g}',
+                     f'expected at most {_LARGEST:g} and at least {_NARROWEST:g} apart',
+                     'use SI units')
     return Scale(low=low, high=high)
 
 
@@ -34,18 +44,19 @@ def parse_limits(
     workspace = section.section('workspace', default=None)
     start = section.section('start', default=None)
     return Limits(
-        low=low, high=high, step=_above_zero(section, 'step', width, 'per control tick'),
-        velocity=_above_zero(section, 'velocity', width, 'per second'),
+        low=low, high=high, step=_above_zero(section, 'step', width, 'change per control tick'),
+        velocity=_above_zero(section, 'velocity', width, 'change per second'),
         workspace=_parse_workspace(section, workspace, type_name),
         start=None if start is None else _parse_start(section, start, type_name, names))
 
 
-def _above_zero(section: Section, key: str, width: int, unit: str) -> np.ndarray | None:
-    values = section.numbers(key, length=width, default=None)
+def _above_zero(section: Section, key: str, width: int, unit: str,
+                default: object = None) -> np.ndarray | None:
+    values = section.numbers(key, length=width, default=default)
     if values is not None and (values <= 0.0).any():
         index = int(np.argmax(values <= 0.0))
         section.fail(f'{key}[{index}]', f'found {values[index]:g}', 'expected a number above 0',
-                     f'give the largest change {unit}')
+                     f'give the largest {unit}')
     return values
 
 
@@ -60,7 +71,7 @@ def _parse_start(
     return Start(
         observation=section.text('observation'),
         names=() if type_name == message_types.POSE else section.texts('names', default=names),
-        within=section.numbers('within', length=width))
+        within=_above_zero(section, 'within', width, 'distance', REQUIRED))
 
 
 def _parse_workspace(

@@ -14,6 +14,10 @@ KEY_EXPECTED = 'lower-case letters, digits and underscores, a letter first'
 _NAME = r'[A-Za-z_][A-Za-z0-9_]*'
 TOPIC_PATTERN = rf'(~/|/)?{_NAME}(/{_NAME})*'
 TOPIC_EXPECTED = 'a ROS topic name such as joint_states'
+# In nanoseconds it still is a whole number that ROS can count.
+_LONGEST_S = 1e9
+# Of an image; a narrower one is no view of anything.
+_SMALLEST_CROP = 0.001
 _COMMON = ('key', 'topic', 'type', 'max_age_s', 'latency_s', 'required')
 _BY_TYPE = ('fields', 'names', 'frame_id', 'rotation', 'image', 'unit', 'max_identical')
 
@@ -36,8 +40,8 @@ def parse_observation(section: Section) -> Observation:
             'rotation', default='sixd', choices=('sixd', 'yaw')) if is_pose else None,
         image=_parse_image(section.section('image')) if is_image else None,
         unit=section.text('unit', default=None),
-        max_age_s=section.number('max_age_s', above=0.0),
-        latency_s=section.number('latency_s', default=0.0, low=0.0),
+        max_age_s=section.number('max_age_s', above=0.0, high=_LONGEST_S),
+        latency_s=section.number('latency_s', default=0.0, low=0.0, high=_LONGEST_S),
         required=section.boolean('required', default=True),
         max_identical=section.integer(
             'max_identical', default=MAX_IDENTICAL, low=0) if is_image else 0,
@@ -66,10 +70,12 @@ def _parse_image(section: Section) -> ImageFormat:
     crop = section.numbers('crop', length=4, default=None)
     if crop is not None:
         x, y, width, height = crop
-        if min(x, y) < 0.0 or min(width, height) <= 0.0 or max(x + width, y + height) > 1.0:
+        inside = min(x, y) >= 0.0 and max(x + width, y + height) <= 1.0
+        if not inside or min(width, height) < _SMALLEST_CROP:
             section.fail('crop', f'found {crop.tolist()}',
                          'expected [x, y, width, height] as fractions inside the image',
-                         'keep x + width and y + height at most 1')
+                         'keep x + width and y + height at most 1, both at least '
+                         f'{_SMALLEST_CROP}')
     return ImageFormat(
         width=section.integer('width', high=8192),
         height=section.integer('height', high=8192),

@@ -14,6 +14,8 @@ from lps_ros.contract.schema import Observation
 import numpy as np
 
 Spec = Observation | Action
+# Of a quaternion that can be made one of length 1; far beyond, the squares overflow.
+_SQUARED = (1e-12, 1e12)
 
 
 def extract(spec: Spec, msg: Any) -> np.ndarray:
@@ -26,7 +28,7 @@ def extract(spec: Spec, msg: Any) -> np.ndarray:
     Raises MessageError where the message does not fit the contract.
     """
     try:
-        return _EXTRACT[spec.type](spec, msg)
+        row = _EXTRACT[spec.type](spec, msg)
     except AttributeError as error:
         raise MessageError(f'{spec.label}: found a message without the field '
                            f"'{error.name}', expected {spec.type}; correct the type in the "
@@ -38,6 +40,11 @@ def extract(spec: Spec, msg: Any) -> np.ndarray:
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise MessageError(f'{spec.label}: found a message that cannot be read ({reason}), '
                            f'expected {spec.type}; correct the publisher') from error
+    # Only what is no ROS message has lists where numbers belong.
+    if row.dtype == np.float64 and row.ndim != 1:
+        raise MessageError(f'{spec.label}: found lists of numbers, expected numbers; correct the '
+                           'publisher')
+    return row
 
 
 def _joint_state(spec: Spec, msg: Any) -> np.ndarray:
@@ -69,8 +76,10 @@ def _pose(spec: Spec, msg: Any) -> np.ndarray:
     _check_frame(spec, msg)
     p = msg.pose.position
     q = msg.pose.orientation
-    if q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w < 1e-12:
-        raise MessageError('found a quaternion of length zero, expected a rotation; '
+    squared = q.x * q.x + q.y * q.y + q.z * q.z + q.w * q.w
+    if squared < _SQUARED[0] or squared > _SQUARED[1]:
+        length = 'zero' if squared < _SQUARED[0] else f'{squared ** 0.5:g}'
+        raise MessageError(f'found a quaternion of length {length}, expected a rotation; '
                            'correct the publisher')
     return np.array((p.x, p.y, p.z, q.x, q.y, q.z, q.w), dtype=np.float64)
 
@@ -121,6 +130,11 @@ _EXTRACT: dict[str, Callable[[Spec, Any], np.ndarray]] = {
 
 def _places(wanted: tuple[str, ...], names: list[str]) -> list[int]:
     place = {name: index for index, name in enumerate(names)}
+    if len(place) != len(names):
+        for name in wanted:
+            if list(names).count(name) > 1:
+                raise MessageError(f"found joint '{name}' twice, expected it once; correct the "
+                                   'publisher')
     try:
         return [place[name] for name in wanted]
     except KeyError as error:

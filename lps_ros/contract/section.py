@@ -4,6 +4,7 @@ from collections.abc import Iterable
 import difflib
 import math
 import re
+import reprlib
 from typing import Any
 from typing import NoReturn
 
@@ -11,6 +12,13 @@ from lps_ros.contract.errors import ContractError
 import numpy as np
 
 REQUIRED = object()  # default of a key that has none
+# ROS allows a name 255 characters with its namespace.
+_LONGEST_TEXT = 200
+# A few aliases in YAML make a value whose repr has no end; this one stops.
+_REPR = reprlib.Repr()
+_REPR.maxlevel = 4
+_REPR.maxlist = _REPR.maxdict = _REPR.maxset = _REPR.maxtuple = 4
+_REPR.maxstring = _REPR.maxother = _REPR.maxlong = 120
 
 
 class Section:
@@ -58,8 +66,7 @@ class Section:
         value = self._value(key, default, expected)
         if value is default:
             return value
-        if not _is_text(value):
-            self.fail(key, f'found {shown(value)}', f'expected {expected}', 'quote it if needed')
+        self._check_text(key, value, expected)
         if choices and value not in choices:
             self.fail(key, f"found '{value}'", f'expected {expected}',
                       _nearest(value, choices, 'choose one of these'))
@@ -107,17 +114,25 @@ class Section:
         if not isinstance(value, list) or not value:
             self.fail(key, f'found {shown(value)}', f'expected {expected}',
                       f'write `{key}: [...]`')
+        seen = set()
         for index, item in enumerate(value):
             place = f'{key}[{index}]'
-            if not _is_text(item):
-                self.fail(place, f'found {shown(item)}', 'expected text', 'quote it if needed')
+            self._check_text(place, item, 'text')
             if choices and item not in choices:
                 self.fail(place, f"found '{item}'", f"expected one of {', '.join(choices)}",
                           _nearest(item, choices, 'choose from these'))
-            if item in value[:index]:
+            if item in seen:
                 self.fail(place, f"found '{item}' twice", 'expected different entries',
                           'remove one')
+            seen.add(item)
         return tuple(value)
+
+    def _check_text(self, key: str, value: Any, expected: str) -> None:
+        if not isinstance(value, str) or not value.isprintable() or not value.strip():
+            self.fail(key, f'found {shown(value)}', f'expected {expected}', 'quote it if needed')
+        if len(value) > _LONGEST_TEXT:
+            self.fail(key, f'found {len(value)} characters', f'expected at most {_LONGEST_TEXT}',
+                      'shorten it')
 
     def numbers(self, key: str, *, length: int, default: Any = REQUIRED) -> Any:
         """Read a list of `length` finite numbers as a read-only float64 array."""
@@ -173,12 +188,11 @@ def shown(value: Any) -> str:
     """Show a YAML value in a message, on one line and not too long."""
     if value is None:
         return 'nothing'
-    text = repr(value)
+    try:
+        text = _REPR.repr(value)
+    except ValueError:  # Python writes no whole number of so many digits
+        return 'a number of thousands of digits'
     return text if len(text) <= 60 else text[:57] + '...'
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and value.isprintable() and bool(value.strip())
 
 
 def _nearest(found: str, known: Iterable[str], otherwise: str) -> str:

@@ -31,7 +31,7 @@ def png_part(kind, data):
             + struct.pack('>I', zlib.crc32(kind + data)))
 
 
-# Its checksums are right, but it is larger than OpenCV decodes: it raises instead.
+# Its checksums are right, but it is larger than OpenCV decodes.
 HUGE_PNG = (b'\x89PNG\r\n\x1a\n'
             + png_part(b'IHDR', struct.pack('>IIBBBBB', 200_000, 200_000, 8, 2, 0, 0, 0))
             + png_part(b'IDAT', zlib.compress(bytes(100))) + png_part(b'IEND', b''))
@@ -56,6 +56,13 @@ def compressed(data, kind='jpeg'):
 
 def encode(suffix, pixels=RGB):
     return cv2.imencode(suffix, pixels[..., ::-1])[1].tobytes()
+
+
+def huge_jpeg():
+    """Return a few hundred bytes that take half a minute and gigabytes to decode."""
+    data = encode('.jpg')
+    place = data.index(b'\xff\xc0') + 5
+    return data[:place] + struct.pack('>HH', 30_000, 30_000) + data[place + 4:]
 
 
 @pytest.mark.parametrize('padding', [0, 5])
@@ -131,11 +138,22 @@ def test_width_of_a_row_counts_the_bytes():
     ('Image', Image(encoding='rgb8', height=6, width=8, step=8, data=bytes(144)), 'found 144 '
      'bytes with step 8, expected 6 rows of at least 24 bytes; check the camera driver'),
     ('CompressedImage', compressed(b'', 'jpeg'), 'found 0 bytes that do not decode, expected a '
-     'jpeg image; check the camera driver'),
+     'whole jpeg image; check the camera driver'),
     ('CompressedImage', compressed(encode('.jpg')[:60], 'jpeg'), 'found 60 bytes that do not '
-     'decode, expected a jpeg image; check the camera driver'),
-    ('CompressedImage', compressed(HUGE_PNG, 'png'), 'found 69 bytes that do not decode, '
-     'expected a png image; check the camera driver'),
+     'decode, expected a whole jpeg image; check the camera driver'),
+    ('CompressedImage', compressed(encode('.jpg')[:-2], 'jpeg'), f'found '
+     f'{len(encode(".jpg")[:-2])} bytes that do not decode, expected a whole jpeg image; check '
+     'the camera driver'),
+    ('CompressedImage', compressed(encode('.png')[:-9], 'png'), f'found '
+     f'{len(encode(".png")[:-9])} bytes that do not decode, expected a whole png image; check '
+     'the camera driver'),
+    ('CompressedImage', compressed(encode('.bmp'), 'png'), f'found '
+     f'{len(encode(".bmp"))} bytes that do not decode, expected a whole png image; check '
+     'the camera driver'),
+    ('CompressedImage', compressed(HUGE_PNG, 'png'), 'found an image of 200000x200000, expected '
+     'at most 33177600 pixels; check the camera driver'),
+    ('CompressedImage', compressed(huge_jpeg(), 'jpeg'), 'found an image of 30000x30000, expected '
+     'at most 33177600 pixels; check the camera driver'),
     ('CompressedImage', compressed(b'abc', 'h264'), "found image format 'h264', expected jpeg or "
      'png; set the image transport to one of these'),
     ('CompressedImage', compressed(b'abc', '16UC1; compressedDepth png'), "found image format "

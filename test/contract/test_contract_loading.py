@@ -1,4 +1,5 @@
 from pathlib import Path
+import tracemalloc
 
 from contract_texts import edited
 from contract_texts import EVERY_TYPE
@@ -6,6 +7,8 @@ from contract_texts import REMOVE
 from lps_ros.contract import ContractError
 from lps_ros.contract import load_contract
 from lps_ros.contract import parse_contract
+from malformed_contracts import bomb
+from malformed_contracts import merge_bomb
 import pytest
 
 SHIPPED = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
@@ -128,13 +131,15 @@ FAULTS = [
     ('observations/0/names', ['a', 1], 'observations.joints.names[1]: found 1, expected text; '
      'quote it if needed'),
     ('observations/0/max_age_s', REMOVE, 'observations.joints.max_age_s: key is missing, expected '
-     'a finite number above 0; add `max_age_s: ...`'),
+     'a finite number above 0 to 1e+09; add `max_age_s: ...`'),
     ('observations/0/max_age_s', 0, 'observations.joints.max_age_s: found 0, expected a finite '
-     'number above 0; correct the value'),
+     'number above 0 to 1e+09; correct the value'),
     ('observations/0/max_age_s', float('inf'), 'observations.joints.max_age_s: found inf, expected'
-     ' a finite number above 0; correct the value'),
+     ' a finite number above 0 to 1e+09; correct the value'),
+    ('observations/0/max_age_s', 1e300, 'observations.joints.max_age_s: found 1e+300, expected a '
+     'finite number above 0 to 1e+09; correct the value'),
     ('observations/0/latency_s', -0.1, 'observations.joints.latency_s: found -0.1, expected a '
-     'finite number from 0; correct the value'),
+     'finite number from 0 to 1e+09; correct the value'),
     ('observations/0/required', 'maybe', "observations.joints.required: found 'maybe', expected "
      'true or false; correct the value'),
     ('observations/0/frame_id', 'base_link', 'observations.joints.frame_id: found a key that '
@@ -151,7 +156,7 @@ FAULTS = [
      'expected width | height | encoding | crop; remove it'),
     ('observations/2/image/crop', [0.5, 0, 0.6, 1], 'observations.wrist.image.crop: found [0.5, '
      '0.0, 0.6, 1.0], expected [x, y, width, height] as fractions inside the image; keep x + width'
-     ' and y + height at most 1'),
+     ' and y + height at most 1, both at least 0.001'),
     ('observations/3/rotation', 'quaternion', "observations.tool.rotation: found 'quaternion', "
      'expected one of sixd, yaw; choose one of these'),
     ('observations/3/frame_id', REMOVE, 'observations.tool.frame_id: key is missing, expected '
@@ -164,6 +169,13 @@ FAULTS = [
      'correct type or topic'),
     ('observations/0/key', 'a\nb', "observations.a\\nb.key: found 'a\\nb', expected lower-case "
      'letters, digits and underscores, a letter first; quote it if needed'),
+    ('observations/2/image/crop', [0, 0, 5e-324, 1], 'observations.wrist.image.crop: found [0.0, '
+     '0.0, 5e-324, 1.0], expected [x, y, width, height] as fractions inside the image; keep x + '
+     'width and y + height at most 1, both at least 0.001'),
+    ('observations/0/topic', 'a' * 256, 'observations.joints.topic: found 256 characters, expected'
+     ' at most 200; shorten it'),
+    ('observations/0/names', 2 * [['b']], "observations.joints.names[0]: found ['b'], expected "
+     'text; quote it if needed'),
     # derived
     ('derived', {}, 'derived: found {}, expected a list of mappings; write `- key: ...` entries'),
     ('derived/0/kind', 'relative', "derived.cube_in_tool.kind: found 'relative', expected one of "
@@ -210,6 +222,10 @@ FAULTS = [
      ' low below high; swap or correct them'),
     ('actions/3/scale/low', [0, 0, 0], 'actions.pose.scale.low: found 3 numbers, expected 9; '
      'give one for each dimension'),
+    ('actions/0/scale/high', [1e308, 6], 'actions.twist.scale.low[0]: found -1 with high[0] 1e+308'
+     ', expected at most 1e+09 and at least 1e-09 apart; use SI units'),
+    ('actions/1/scale/high', [5e-324], 'actions.gripper.scale.low[0]: found 0 with high[0] '
+     '4.94066e-324, expected at most 1e+09 and at least 1e-09 apart; use SI units'),
     ('actions/0/limits/high', [2, 6], 'actions.twist.limits.high[0]: found 2, expected -1 to 1, '
      'the scale; limits may be tighter than the scale, never wider'),
     ('actions/0/limits/low', [0.5, -3], 'actions.twist.limits.low[0]: found 0.5 with high[0] 0.5, '
@@ -243,6 +259,15 @@ FAULTS = [
      "unit, such as 'rad/s' or 'Nm'"),
     ('actions/1/topic', 'twist', "actions.gripper.topic: found 'twist' twice, expected one action "
      'per topic; join the actions or correct the topic'),
+    ('actions/1/topic', 'held', 'actions.gripper.type: found std_msgs/msg/Float64MultiArray, '
+     'expected std_msgs/msg/Bool as in the observation of topic held; correct type or topic'),
+    ('actions/3/limits', {'workspace': {
+        'observation': 'tool', 'low': [2, -1, 0], 'high': [3, 1, 1]}},
+     'actions.pose.limits.workspace.low[0]: found 2 to 3, expected it to overlap 0 to 1, the '
+     'limits; widen the box or the limits'),
+    ('actions/2/limits', {'start': {'observation': 'joints', 'within': [0.1, -0.1]}},
+     'actions.arm.limits.start.within[1]: found -0.1, expected a number above 0; give the largest '
+     'distance'),
     ('actions/1/fields', ['data'], 'actions.gripper.fields: found a key that '
      'std_msgs/msg/Float64MultiArray does not use, expected names | unit; remove it'),
 ]
@@ -308,6 +333,58 @@ def test_text_that_is_no_contract_gives_its_line(text, expected):
     assert message_of(text) == f'robot.yaml: {expected}'
 
 
+@pytest.mark.parametrize(('text', 'expected'), [
+    ("rate_hz: !!int ''\n", 'not YAML, found a value that its type cannot have (IndexError: '
+     'string index out of range); correct the value'),
+    ('rate_hz: !!bool maybe\n', 'not YAML, found a value that its type cannot have (KeyError: '
+     "'maybe'); correct the value"),
+    ('<<: {1: 2}\n', 'line 1: found the key 1, which YAML does not read as text, expected text; '
+     "write '1' in quotes"),
+    ('name: 0x' + 'f' * 5000, 'name: found a number of thousands of digits, expected text; quote '
+     'it if needed'),
+    ('# ' + 'x' * 200_000, 'found more than 200000 characters, expected a robot contract; give '
+     'the path of a YAML file as in config/'),
+])
+def test_yaml_that_trips_its_reader_gives_its_line(text, expected):
+    assert message_of(text) == f'robot.yaml: {expected}'
+
+
+def test_what_is_merged_is_overridden_by_the_keys_beside_it():
+    text = EVERY_TYPE.replace('{key: speed,', '{<<: &merged {max_age_s: 0.5}, key: speed,')
+    text = text.replace('[motor],\n     max_age_s: 0.1', '[motor],\n     <<: *merged')
+    contract = parse_contract(text)
+    assert contract.observation('speed').max_age_s == 0.1
+    assert contract.observation('current').max_age_s == 0.5
+
+
+@pytest.mark.parametrize('text', [bomb(), merge_bomb()])
+def test_a_few_aliases_that_stand_for_millions_of_texts_are_refused_at_once(text):
+    tracemalloc.start()
+    try:
+        message_of(f'name: {text}')
+        assert tracemalloc.get_traced_memory()[1] < 10_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_limits_beside_a_workspace_let_the_robot_stand_still():
+    limits = {'low': [0.1, -3], 'high': [1, 6], 'workspace': {
+        'observation': 'tool', 'low': [0, 0, 0], 'high': [1, 1, 1]}}
+    assert message_of(edited(('actions/0/limits', limits), ('actions/0/stop', 'hold'))) == (
+        'robot.yaml: actions.twist.limits.low[0]: found limits that exclude 0 beside a workspace, '
+        'expected low <= 0 <= high; widen the limits, so that the robot can stand at the face of '
+        'the box')
+
+
+def test_a_long_list_is_cut_in_the_message():
+    message = message_of(edited(('actions/2/names', [f'joint_{i}' for i in range(5000)])))
+    assert len(message) < 3000 and message.endswith('; give one for each dimension')
+    names = [f'joint_{i}' for i in range(5000)]
+    message = message_of(edited(
+        ('observations/0/names', names), ('derived/1/names', ['elbow'])))
+    assert len(message) < 3000 and message.endswith('; choose from these')
+
+
 def test_files_that_cannot_be_read_give_their_line(tmp_path):
     missing = tmp_path / 'missing.yaml'
     with pytest.raises(ContractError) as caught:
@@ -320,6 +397,8 @@ def test_files_that_cannot_be_read_give_their_line(tmp_path):
         load_contract(binary)
     with pytest.raises(ContractError, match=r'cannot be read \(Is a directory\)'):
         load_contract(tmp_path)
+    with pytest.raises(ContractError, match=r'cannot be read \(embedded null byte\)'):
+        load_contract(f'{tmp_path}/\0')
 
 
 def test_errors_of_a_file_name_it(tmp_path):

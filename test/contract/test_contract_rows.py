@@ -97,6 +97,12 @@ def test_a_row_does_not_change_with_the_message():
     assert row.tolist() == [1.0, 2.0]
 
 
+def test_a_joint_that_is_not_asked_for_may_come_twice():
+    row = extract(spec_of('joints'), JointState(
+        name=['a', 'b', 'x', 'x'], position=[1.0, 2.0, 3.0, 4.0], velocity=[0.0] * 4))
+    assert row.tolist() == [2.0, 1.0, 0.0, 0.0]
+
+
 def test_non_finite_numbers_pass_for_the_gate_to_judge():
     row = extract(spec_of('touch'), Float64MultiArray(data=[float('nan'), float('inf')]))
     assert np.isnan(row[0])
@@ -118,6 +124,12 @@ def test_non_finite_numbers_pass_for_the_gate_to_judge():
      "'base_link'; correct the publisher or frame_id in the contract"),
     ('tool', pose(w=0.0), "observation 'tool': found a quaternion of length zero, expected a "
      'rotation; correct the publisher'),
+    ('cube', pose(w=1e7), "observation 'cube': found a quaternion of length 1e+07, expected a "
+     'rotation; correct the publisher'),
+    ('joints', joint_state(names=('a', 'b', 'a')), "observation 'joints': found joint 'a' twice, "
+     'expected it once; correct the publisher'),
+    ('touch', SimpleNamespace(data=[[1.0], [2.0]]), "observation 'touch': found lists of numbers, "
+     'expected numbers; correct the publisher'),
     ('twist', TwistStamped(), "action 'twist': found frame_id '', expected 'base_link'; correct "
      'the publisher or frame_id in the contract'),
     ('touch', Float64MultiArray(data=[1.0]), "observation 'touch': found 1 values, expected 2 "

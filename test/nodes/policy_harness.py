@@ -179,6 +179,12 @@ class Robot:
             if topic not in without:
                 self._publishers[topic].publish(message)
 
+    def publish(self, topic, messages):
+        """Publish messages one by one, so slowly that a short queue takes them."""
+        for message in messages:
+            self._publishers[topic].publish(message)
+            self._executor.spin_once(timeout_sec=0.002)
+
     def set_clock(self, time_ns):
         """Publish a reading of the simulated clock."""
         self._clock.publish(Clock(clock=rclpy.time.Time(nanoseconds=time_ns).to_msg()))

@@ -18,6 +18,7 @@ from lps_ros.learning.bundle import save_bundle
 from lps_ros.learning.shapes import observation_shape
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.ros_messages import stamp_ns
+from malformed_messages import unfit_messages
 import numpy as np
 from policy_harness import FAULTY
 from policy_harness import observed
@@ -173,6 +174,30 @@ def test_does_not_act_on_unfit_input_and_goes_on_when_it_is_fit(robot, fault, wo
     robot.lock_step(range(k + 1, k + 3))
     robot.until(lambda: robot.statuses[-1]['acting'])
     assert not any(stopped(twist) for twist in robot.twists)
+
+
+@pytest.mark.parametrize('topic', ['joint_states', 'tool_pose', 'cube_pose'])
+def test_malformed_messages_neither_end_the_node_nor_move_the_robot(robot, topic):
+    robot.change(_DEACTIVATE)
+    robot.set(lock_step_wait_s=0.05)
+    robot.change(_ACTIVATE)
+    k = robot.next_tick()
+    robot.lock_step(range(k, k + 2))
+    k = robot.next_tick()
+    robot.refused(k, without=(topic,))
+    specs = [spec for spec in load_contract(_CONTRACT).observations if spec.topic == topic]
+    messages = unfit_messages(specs, k * PERIOD_NS, 200)
+    assert len(messages) == 200
+    for tick, part in enumerate(zip(*[iter(messages)] * 20), k + 1):
+        robot.set_clock(tick * PERIOD_NS)
+        robot.observe(tick * PERIOD_NS, without=(topic,))
+        robot.publish(topic, part)
+        robot.set_clock(tick * PERIOD_NS + 1_000_000)
+        robot.set(candidates=0)  # an answered call later the node has had time to act
+        assert all(stopped(twist) for twist in robot.twists)
+        assert robot.openings == []
+    robot.lock_step(range(k + 11, k + 13))
+    assert 'Traceback' not in robot.process.log()
 
 
 def test_a_tick_waits_for_an_observation_that_is_late(robot):
