@@ -251,3 +251,11 @@ def test_another_inference_takes_over_with_the_next_chunk():
     assert other.asked[0][1]['rng'] == 'rng 9'
     assert all(decision.command[0] == pytest.approx(2e-3 * tick)
                for tick, decision in decisions.items())
+
+
+def test_arming_begins_patience_anew(running):
+    decisions = _run(running, 11, 54, observe=False)
+    assert not running.authority.armed and not decisions[54].acting
+    running.authority.arm()
+    assert texts(_run(running, 55, 80, observe=False)[80])[0].startswith("observation 'force' is")
+    assert running.authority.armed
