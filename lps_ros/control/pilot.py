@@ -119,6 +119,17 @@ class Pilot:
         self._forget_chunks()
         return self._stop(now_ns)
 
+    def swap(self, inference: Inference, seed: int) -> bool:
+        """
+        Plan with another inference from the next chunk on; see `ChunkPlanner.swap`.
+
+        Waits for the plan that is under way only where the policy may act.
+        """
+        swapped = self.planner.swap(inference, seed, drop=not self.authority.armed)
+        if swapped:
+            self._failure = None
+        return swapped
+
     def halt(self, reason: Reason, now_ns: int) -> Decision:
         """Stop between ticks, for a reason that the pilot cannot see by itself."""
         return self._rest([reason], now_ns)
@@ -192,8 +203,13 @@ class Pilot:
         now_ns = clock_ns()
         source, why = self.authority.source(now_ns)
         reasons = self._judge(self._clock.time_ns(tick), now_ns)
+        failure, self._failure = self._failure, None
+        if failure is not None:
+            reasons.insert(0, failure)
         if source == Source.TELEOP:
             self._stopped_ns = None
+            if failure is not None:
+                self.authority.disarm(failure.text)
             return Decision(
                 source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
         if source == Source.NONE:
@@ -226,9 +242,6 @@ class Pilot:
 
     def _doubts(self) -> list[Reason]:
         """Return what keeps the policy from acting on fit observations."""
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            return [failure]
         plan, limit = self.planner.newest, self._execution.max_unfamiliarity
         # Not-a-number is unfamiliar too, where there is a limit.
         if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
