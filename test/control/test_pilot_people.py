@@ -243,6 +243,15 @@ def test_a_box_that_cannot_be_kept_refuses_a_person(fault):
         _teleoperate(rig)
 
 
+def test_an_inference_that_dies_under_a_person_is_told_and_does_not_get_the_robot_back(rig):
+    _teleoperate(rig)
+    rig.inference.dead = True
+    decisions = rig.run(11, 30)
+    assert decisions[12].source == Source.TELEOP
+    assert texts(decisions[12]) == ['the inference process 7 was killed by signal 9']
+    assert acting(decisions) == [] and not rig.authority.armed
+
+
 def test_a_clock_that_jumps_back_under_a_person_disarms(rig):
     _teleoperate(rig)
     decision = rig.run(11, 11)[11]
