@@ -119,6 +119,10 @@ class Pilot:
         self._forget_chunks()
         return self._stop(now_ns)
 
+    def halt(self, reason: Reason, now_ns: int) -> Decision:
+        """Stop between ticks, for a reason that the pilot cannot see by itself."""
+        return self._rest([reason], now_ns)
+
     def swap(self, inference: Inference, seed: int) -> bool:
         """
         Plan with another inference from the next chunk on; see `ChunkPlanner.swap`.
@@ -129,10 +133,6 @@ class Pilot:
         if swapped:
             self._failure = None
         return swapped
-
-    def halt(self, reason: Reason, now_ns: int) -> Decision:
-        """Stop between ticks, for a reason that the pilot cannot see by itself."""
-        return self._rest([reason], now_ns)
 
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """
@@ -162,7 +162,8 @@ class Pilot:
                     and not self._judge(now_ns, now_ns)):
                 self.planner.ask(tick, now_ns, self.steering)
         except Exception as error:  # whatever it is must end in a stop
-            self._failure = _failure(error)
+            if self.authority.armed:
+                self._failure = _failure(error)
 
     def teleoperate(
             self, key: str, row: np.ndarray, now_ns: int) -> tuple[OutgoingMessage, ...]:
@@ -205,11 +206,10 @@ class Pilot:
         reasons = self._judge(self._clock.time_ns(tick), now_ns)
         failure, self._failure = self._failure, None
         if failure is not None:
+            self.authority.disarm(failure.text)
             reasons.insert(0, failure)
         if source == Source.TELEOP:
             self._stopped_ns = None
-            if failure is not None:
-                self.authority.disarm(failure.text)
             return Decision(
                 source=source, reasons=tuple(reasons), ages_s=self.gate.ages_s(now_ns))
         if source == Source.NONE:
