@@ -1,8 +1,7 @@
 """Whatever fails ends in one stop at the next tick; what a person has to look at disarms."""
 
-from types import SimpleNamespace
-
 from lps_ros.control.gates import Reason
+from lps_ros.control.pilot import Execution
 from lps_ros.control.planning import InlineInference
 import numpy as np
 from pilot_rig import acting
@@ -217,8 +216,8 @@ def test_whatever_is_raised_between_ticks_is_told_by_the_next():
 
 @pytest.mark.parametrize('unfamiliarity', [1.6, np.nan])
 def test_an_unfamiliar_scene_is_not_acted_on_until_it_is_familiar(running, unfamiliarity):
-    running.pilot.begin(0, SimpleNamespace(
-        **{**vars(running.pilot._execution), 'max_unfamiliarity': 1.5}))
+    running.pilot.begin(0, Execution(
+        waits=running.inference.takes_ms == 0, max_unfamiliarity=1.5))
     running.planner.figures = {'unfamiliarity': unfamiliarity}
     decisions = _run(running, 11, 20)
     assert acting(decisions) == [] and running.authority.armed
