@@ -1,8 +1,7 @@
 """Whatever fails ends in one stop at the next tick; what a person has to look at disarms."""
 
-from types import SimpleNamespace
-
 from lps_ros.control.gates import Reason
+from lps_ros.control.pilot import Execution
 from lps_ros.control.planning import InlineInference
 import numpy as np
 from pilot_rig import acting
@@ -124,7 +123,7 @@ def test_a_plan_that_cannot_be_used_stops_and_disarms(running, fault, line):
     stopped = decisions[last + 1]
     assert is_the_stop(stopped) and texts(stopped) == [line] and stopped.reasons[0].disarms
     assert acting(decisions) == list(range(11, last + 1)) and last < 17
-    assert texts(decisions[last + 2]) == [f'disarmed: {line}']
+    assert texts(decisions[last + 2])[0] == f'disarmed: {line}'
     assert not running.authority.armed
 
 
@@ -217,8 +216,8 @@ def test_whatever_is_raised_between_ticks_is_told_by_the_next():
 
 @pytest.mark.parametrize('unfamiliarity', [1.6, np.nan])
 def test_an_unfamiliar_scene_is_not_acted_on_until_it_is_familiar(running, unfamiliarity):
-    running.pilot.begin(0, SimpleNamespace(
-        **{**vars(running.pilot._execution), 'max_unfamiliarity': 1.5}))
+    running.pilot.begin(0, Execution(
+        waits=running.inference.takes_ms == 0, max_unfamiliarity=1.5))
     running.planner.figures = {'unfamiliarity': unfamiliarity}
     decisions = _run(running, 11, 20)
     assert acting(decisions) == [] and running.authority.armed
@@ -235,13 +234,23 @@ def test_a_halt_for_a_reason_from_outside(running):
     assert texts(_run(running, 11, 11)[11]) == ['disarmed: somebody else commands']
 
 
+def test_in_the_place_of_a_dead_inference_another_one_takes_over():
+    rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6))
+    rig.run(1, 10)
+    rig.inference.dead = True
+    rig.run(11, 20)
+    assert rig.pilot.swap(InlineInference(TimeTeller(6)), 9)
+    rig.authority.arm()
+    assert acting(rig.run(21, 30)) == list(range(22, 31)) and rig.authority.armed
+
+
 def test_another_inference_takes_over_with_the_next_chunk():
     rig = Rig(horizon=6, takes_ms=30.0, planner=TimeTeller(6))
     rig.run(1, 10)
     other = TimeTeller(6)
     before = rig.pilot.planner.inference
     rig.pilot.think(rig.now_ns)
-    while not rig.pilot.planner.swap(InlineInference(other), 9):
+    while not rig.pilot.swap(InlineInference(other), 9):
         assert rig.pilot.planner.inference is before
         rig.now_ns += 5 * MS
         rig.observe(rig.now_ns / MS)
@@ -251,3 +260,11 @@ def test_another_inference_takes_over_with_the_next_chunk():
     assert other.asked[0][1]['rng'] == 'rng 9'
     assert all(decision.command[0] == pytest.approx(2e-3 * tick)
                for tick, decision in decisions.items())
+
+
+def test_arming_begins_patience_anew(running):
+    decisions = _run(running, 11, 54, observe=False)
+    assert not running.authority.armed and not decisions[54].acting
+    running.authority.arm()
+    assert texts(_run(running, 55, 80, observe=False)[80])[0].startswith("observation 'force' is")
+    assert running.authority.armed

@@ -243,6 +243,15 @@ def test_a_box_that_cannot_be_kept_refuses_a_person(fault):
         _teleoperate(rig)
 
 
+def test_an_inference_that_dies_under_a_person_is_told_and_does_not_get_the_robot_back(rig):
+    _teleoperate(rig)
+    rig.inference.dead = True
+    decisions = rig.run(11, 30)
+    assert decisions[12].source == Source.TELEOP
+    assert texts(decisions[12]) == ['the inference process 7 was killed by signal 9']
+    assert acting(decisions) == [] and not rig.authority.armed
+
+
 def test_a_clock_that_jumps_back_under_a_person_disarms(rig):
     _teleoperate(rig)
     decision = rig.run(11, 11)[11]
@@ -251,3 +260,35 @@ def test_a_clock_that_jumps_back_under_a_person_disarms(rig):
     rig.observe(rig.now_ns / MS)
     rig.pilot.tick(9, rig.clock_ns)
     assert not rig.authority.armed
+
+
+def test_taking_over_from_the_policy_is_within_the_time_since_its_command():
+    rig = Rig(_LIMITED, horizon=6, takes_ms=3.0, planner=TimeTeller(6))
+    policy = rig.run(1, 10)[10].command[0]
+    rig.now_ns = (10 * PERIOD_MS + LATE_MS + 2) * MS
+    assert speed(_teleoperate(rig, value=5.0)[-1]) == pytest.approx(policy + 0.004)
+
+
+def test_taking_over_after_a_stop_is_within_the_time_since_that():
+    rig = Rig(_LIMITED, horizon=6, takes_ms=3.0, planner=TimeTeller(6))
+    rig.run(1, 10)
+    rig.pilot.stop(rig.now_ns)
+    rig.now_ns += 2 * MS
+    assert speed(_teleoperate(rig, value=5.0)[-1]) == pytest.approx(0.004)
+
+
+def test_a_person_in_between_begins_patience_anew(rig):
+    rig.run(11, 42, observe=False)
+    _teleoperate(rig)
+    rig.run(43, 70, observe=False)
+    assert rig.authority.armed
+    rig.run(71, 95, observe=False)
+    assert not rig.authority.armed
+
+
+def test_an_open_dead_man_switch_in_between_begins_patience_anew():
+    rig = Rig(horizon=6, takes_ms=3.0, limits=AuthorityLimits(dead_man_s=100.0))
+    for first, held in ((1, True), (32, False), (63, True)):
+        rig.authority.hold_switch(held, rig.now_ns)
+        rig.run(first, first + 30, observe=False)
+        assert rig.authority.armed

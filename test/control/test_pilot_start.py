@@ -136,3 +136,25 @@ def test_beside_the_loop_the_start_is_checked_too():
     decisions = rig.run(1, 5)
     assert not any(decision.acting for decision in decisions.values())
     assert texts(decisions[2])[0].startswith('arm.b begins 0.6') and not rig.authority.armed
+
+
+def test_a_robot_that_stops_to_think_is_led_in_after_each_stop():
+    rig = Rig(horizon=4, takes_ms=120.0, stops_to_think=True, ramp_s=0.2)
+    rig.planner.actions = np.full((4, 2), 0.25)
+    speeds = [d.command[0] for d in rig.run(1, 40).values() if d.acting]
+    assert speeds[:12] == pytest.approx([0.125, 0.25, 0.375, 0.5] * 3)
+
+
+@pytest.mark.parametrize(('wants', 'speed', 'moves'), [
+    ((0.0, 0.0), 0.0, False), ((0.02, 0.0), 0.04, False), ((0.04, 0.0), 0.0, True),
+    ((0.0, 0.0), -0.06, True)])
+def test_whether_it_moves_is_known_to_who_looks_at_the_cameras(wants, speed, moves):
+    """A hundredth of the range for positions, a twentieth for velocities."""
+    rig = JointRig()
+    rig.want((0.0, 0.0), 0.0)
+    for tick in range(1, 4):
+        rig.tick(tick)
+    assert not rig.pilot.gate.moving
+    rig.want(wants, speed)
+    rig.tick(4)
+    assert rig.pilot.gate.moving == moves

@@ -126,10 +126,10 @@ def test_an_error_or_nan_of_the_network_is_an_answer(start):
 
 def test_a_slow_plan_keeps_nobody_waiting(start):
     process = start()
-    process.submit(request('slow', told=0.3))
-    assert timed(process.poll, 0.1) is None and process.busy
+    process.submit(request('slow', told=1.0))
+    assert timed(process.poll) is None and process.busy
     result = wait_until(lambda: timed(process.poll))
-    assert result.plan_s >= 0.3
+    assert result.plan_s >= 1.0
 
 
 def test_a_process_that_was_killed_is_told_by_the_next_call(start):
@@ -178,7 +178,7 @@ def test_a_process_that_stands_still_is_closed(start, busy):
 def test_a_process_that_plans_for_ever_is_closed_at_once(start):
     process = start()
     process.submit(request('slow', told=3600, images=(np.zeros((2, 2, 3), np.uint8),)))
-    timed(process.close, 1.0)
+    timed(process.close, 0.9)  # not even the moment that an idle one is given
 
 
 def test_closing_twice_or_after_its_death_is_no_error(start):
