@@ -185,7 +185,7 @@ def _policy_results(
 
 def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
     from lps_ros.cli.in_process import InProcessRobot
-    from lps_ros.control.pilot import Steering
+    from lps_ros.control.planning import Steering
     from lps_ros.nodes.policy_bundle import ready_bundle
     import torch
     torch.set_num_threads(1)  # as in the policy node

@@ -9,8 +9,10 @@ from typing import Any
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import OutgoingMessage
+from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import InlineInference
+from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.comparison import EpisodeResult
 from lps_ros.sim.operator import ClumsyOperator
@@ -59,9 +61,11 @@ class InProcessRobot:
     def run_policy(
             self, seed: int, contract: Contract, policy: Any, steering: Steering) -> EpisodeResult:
         """Let a policy drive, latents drawn by the seed; raises UserError if it does not act."""
-        import torch
-        pilot = Pilot(contract, policy, horizon=policy.horizon, steering=steering)
-        pilot.begin(torch.Generator().manual_seed(seed))
+        pilot = Pilot(
+            contract, InlineInference(policy), horizon=policy.horizon, steering=steering,
+            execution=Execution(waits=True))
+        pilot.authority.arm()
+        pilot.begin(seed)
 
         def act(state: RobotState, tick: int) -> tuple[np.ndarray, float]:
             time_ns = contract.clock.time_ns(tick)

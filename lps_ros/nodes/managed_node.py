@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from lps_ros.control.pilot import one_line
+from lps_ros.control.planning import one_line
 from rclpy.lifecycle import LifecycleNode
 from rclpy.lifecycle import LifecycleState
 from rclpy.lifecycle import TransitionCallbackReturn

@@ -8,7 +8,7 @@ from lps_ros.contract import Contract
 from lps_ros.contract import ContractError
 from lps_ros.contract import differences
 from lps_ros.contract import load_contract
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -48,8 +48,6 @@ def ready_bundle(
 
 
 def _steering(bundle: Any) -> Steering:
-    wanted = bundle.metadata.get('steering', {})
-    return Steering(
-        mode=wanted.get('mode', 'steered'), candidates=max(1, int(wanted.get('candidates', 1))),
-        strength=float(wanted.get('strength', 1.0)),
-        replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))
+    wanted = {'mode': 'steered', **bundle.metadata.get('steering', {})}
+    return Steering(**wanted | {
+        'replan_every': wanted.get('replan_every') or bundle.policy.horizon})
