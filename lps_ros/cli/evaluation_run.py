@@ -98,6 +98,7 @@ class EvaluationSettings:
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
         own = {'mode': 'steered', 'candidates': 1, 'strength': 1.0, 'replan_every': 0,
+               'join': 'replace', 'join_steps': 0, 'join_weight': 1.0,
                **self.metadata.get('steering', {})}
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every}
