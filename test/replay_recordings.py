@@ -10,8 +10,10 @@ from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
+from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import InlineInference
+from lps_ros.control.planning import Steering
 from lps_ros.data.messages import encode_string
 from lps_ros.data.messages import STRING
 from lps_ros.data.messages import typestore
@@ -177,13 +179,14 @@ def drive(
     :param marked: with the recorder's events
     :param details: added to the start event
     """
-    import torch
     arm = Arm(seed)
     camera = any(spec.image is not None for spec in robot.observations)
     pilot = None
     if policy is not None:
-        pilot = Pilot(robot, policy, horizon=policy.horizon, steering=steering)
-        pilot.begin(torch.Generator().manual_seed(seed))
+        pilot = Pilot(robot, InlineInference(policy), horizon=policy.horizon, steering=steering,
+                      execution=Execution(waits=True))
+        pilot.authority.arm()
+        pilot.begin(seed)
     first = _FIRST_TICK + 1000 * seed
     messages = []
 
@@ -268,6 +271,11 @@ class RandomPolicy:
         """Draw the weights."""
         rng = np.random.default_rng(seed)
         self._weights = rng.normal(0.0, 0.3, (observation_size, self.horizon, action_size))
+
+    def generator(self, seed: int) -> object:
+        """Return what noise is drawn with."""
+        import torch
+        return torch.Generator().manual_seed(seed)
 
     def plan(self, observation: np.ndarray, images: object = (), *, mode: str, candidates: int,
              strength: float, rng: object) -> SimpleNamespace:

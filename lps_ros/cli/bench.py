@@ -2,6 +2,7 @@
 
 import argparse
 
+from lps_ros.cli import bench_execution
 from lps_ros.cli import bench_ogbench
 from lps_ros.cli import bench_ogbench_data
 from lps_ros.cli import bench_speed
@@ -12,6 +13,7 @@ _EXAMPLES = """examples:
   lps bench infer --bundle models/ur5e_cube
   lps bench ogbench --environment cube-single-play-singletask-task1-v0 --output runs/cube
   lps bench ogbench-data --environment cube-single-play-v0 --episodes 200 --output play.npz
+  lps bench execution --bundle models/ur5e_cube --episodes 50
   lps bench transport
 """
 
@@ -27,4 +29,5 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     bench_speed.add_infer_parser(actions)
     bench_ogbench.add_parser(actions)
     bench_ogbench_data.add_parser(actions)
+    bench_execution.add_parser(actions)
     bench_transport.add_parser(actions)

@@ -98,6 +98,7 @@ class EvaluationSettings:
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
         own = {'mode': 'steered', 'candidates': 1, 'strength': 1.0, 'replan_every': 0,
+               'join': 'replace', 'join_steps': 0, 'join_weight': 1.0,
                **self.metadata.get('steering', {})}
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every}
@@ -185,7 +186,7 @@ def _policy_results(
 
 def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
     from lps_ros.cli.in_process import InProcessRobot
-    from lps_ros.control.pilot import Steering
+    from lps_ros.control.planning import Steering
     from lps_ros.nodes.policy_bundle import ready_bundle
     import torch
     torch.set_num_threads(1)  # as in the policy node
@@ -196,7 +197,7 @@ def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, Epi
     for arm in settings.arms:
         for seed in settings.seeds:
             yield arm, robot.run_operator(seed) if arm == 'operator' else robot.run_policy(
-                seed, bundle.contract, bundle.policy, Steering(**settings.policy(arm)))
+                seed, bundle.facts.contract, bundle.policy, Steering(**settings.policy(arm)))
 
 
 def _pictures(

@@ -9,14 +9,18 @@ from typing import Any
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import OutgoingMessage
+from lps_ros.control.gates import ObservationGate
+from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import InlineInference
+from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.comparison import EpisodeResult
 from lps_ros.sim.operator import ClumsyOperator
 from lps_ros.sim.operator import OperatorSettings
 from lps_ros.sim.pose import Pose
 from lps_ros.sim.robot import JOINT_NAMES
+from lps_ros.sim.robot import OPEN_M
 from lps_ros.sim.robot import RobotState
 from lps_ros.sim.robot import SimulatedRobot
 from lps_ros.sim.scene import STEPS_PER_PERIOD
@@ -59,20 +63,15 @@ class InProcessRobot:
     def run_policy(
             self, seed: int, contract: Contract, policy: Any, steering: Steering) -> EpisodeResult:
         """Let a policy drive, latents drawn by the seed; raises UserError if it does not act."""
-        import torch
-        pilot = Pilot(contract, policy, horizon=policy.horizon, steering=steering)
-        pilot.begin(torch.Generator().manual_seed(seed))
+        pilot = Pilot(
+            contract, InlineInference(policy), horizon=policy.horizon, steering=steering,
+            execution=Execution(waits=True))
+        pilot.authority.arm()
+        pilot.begin(seed)
 
         def act(state: RobotState, tick: int) -> tuple[np.ndarray, float]:
             time_ns = contract.clock.time_ns(tick)
-            seen = observed(state) | self._pictures()
-            for spec in contract.observations:
-                if spec.topic not in seen:
-                    raise UserError(f'{contract.name} observes {spec.topic}, expected some of '
-                                    f'{", ".join(seen)}; run it over ROS')
-                pilot.gate.accept(
-                    spec.key, extract(spec, seen[spec.topic]), stamp_ns=time_ns,
-                    received_ns=time_ns)
+            feed(pilot.gate, contract, observed(state) | self._pictures(), time_ns)
             decision = pilot.tick(tick, lambda: time_ns + _AFTER_TICK_NS)
             if decision.reasons:
                 raise UserError('the policy does not act: '
@@ -115,12 +114,24 @@ def observed(state: RobotState) -> dict[str, Any]:
             'cube_pose': _pose(state.cube), 'goal_pose': _pose(state.goal)}
 
 
-def commanded(messages: Sequence[OutgoingMessage]) -> tuple[np.ndarray, float]:
-    """Return twist (4,) and opening in m of a tick's commands."""
+def feed(gate: ObservationGate, contract: Contract, seen: Mapping[str, Any], time_ns: int) -> None:
+    """Give a gate what the topics tell at a time; raises UserError where a topic is not there."""
+    for spec in contract.observations:
+        if spec.topic not in seen:
+            raise UserError(f'{contract.name} observes {spec.topic}, expected some of '
+                            f'{", ".join(seen)}; run it over ROS')
+        gate.accept(spec.key, extract(spec, seen[spec.topic]), stamp_ns=time_ns,
+                    received_ns=time_ns)
+
+
+def commanded(
+        messages: Sequence[OutgoingMessage], opening_m: float = OPEN_M,
+) -> tuple[np.ndarray, float]:
+    """Return twist (4,) and opening in m of a tick's commands; `opening_m` where none is sent."""
     content = {message.topic: message.content for message in messages}
     linear, angular = (content[_TWIST]['twist'][part] for part in ('linear', 'angular'))
     return (np.array([linear['x'], linear['y'], linear['z'], angular['z']]),
-            content[_GRIPPER]['data'][0])
+            content[_GRIPPER]['data'][0] if _GRIPPER in content else opening_m)
 
 
 def _pose(pose: Pose) -> SimpleNamespace:

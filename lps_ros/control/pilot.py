@@ -266,7 +266,7 @@ class Pilot:
         messages = tuple(self._codec.messages(command, now_ns))
         plan = self.planner.plan_of(step.chunk)
         chunks = () if plan is self._told else self._chunks(tick, rows)
-        self.gate.moving = self._moves(command)
+        self.gate.moving = self.moves(command, self._in_force)
         self._told, self._in_force = plan, command
         self._sent_ns[:] = now_ns
         self._stopped, self._stopped_ns = False, None
@@ -328,9 +328,10 @@ class Pilot:
         return np.where(
             known, self._led_in_from + share * (action - self._led_in_from), action)
 
-    def _moves(self, command: np.ndarray) -> bool:
+    def moves(self, command: np.ndarray, before: np.ndarray) -> bool:
+        """Tell whether a command (A,) after another moves the robot so that a camera sees it."""
         velocity = np.isfinite(self._limiter.at_rest)
-        now, before = (self._codec.normalise(each) for each in (command, self._in_force))
+        now, before = (self._codec.normalise(each) for each in (command, before))
         still = self._codec.normalise(np.where(velocity, 0.0, command))
         return bool((np.abs(now - still)[velocity] > _MOVES_VELOCITY).any()
                     or (np.abs(now - before)[~velocity] > _MOVES_POSITION).any())

@@ -45,11 +45,15 @@ class Frames(Sequence):
         """Return the number of frames."""
         return len(self._offset) - 1
 
-    def __getitem__(self, row: int) -> np.ndarray:
-        """Decode one frame; raises DataError where its bytes are damaged."""
+    def stored(self, row: int) -> np.ndarray:
+        """Return the bytes of one frame as they are stored, uint8 (n,)."""
         if not 0 <= row < len(self):
             raise IndexError(row)
-        part = self._data[self._offset[row]:self._offset[row + 1]]
+        return self._data[self._offset[row]:self._offset[row + 1]]
+
+    def __getitem__(self, row: int) -> np.ndarray:
+        """Decode one frame; raises DataError where its bytes are damaged."""
+        part = self.stored(row)
         if self._format == 'raw' and part.size == math.prod(self._shape):
             return part.reshape(self._shape)
         try:

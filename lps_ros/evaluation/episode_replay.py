@@ -10,9 +10,11 @@ from typing import Protocol
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import ObservationEncoder
+from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
-from lps_ros.control.pilot import Planner
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import InlineInference
+from lps_ros.control.planning import Planner
+from lps_ros.control.planning import Steering
 from lps_ros.data.episode import Episode
 from lps_ros.data.episode import Stream
 from lps_ros.evaluation.input_health import InputHealth
@@ -53,6 +55,8 @@ class EpisodeReplay:
     :param limited_ticks: ticks at which the limits changed any
     :param refused: ticks without a command in spite of fit input, counted by reason
     :param plan_s: time that each plan of the executed run took
+    :param unfamiliarity: (T,) of the observation, as planned at each tick; NaN where unknown
+    :param disagreement: (T,) of the critics on the chunk planned at each tick; NaN where unknown
     """
 
     ticks_ns: np.ndarray
@@ -68,6 +72,8 @@ class EpisodeReplay:
     limited_ticks: int
     refused: Counter
     plan_s: list[float]
+    unfamiliarity: np.ndarray
+    disagreement: np.ndarray
 
 
 def replay_episode(
@@ -78,8 +84,9 @@ def replay_episode(
 
     As executed: the node's own `Pilot` sees the recorded messages as they were received, plans at
     the first tick that has a recorded command and then as `steering` says, and its commands pass
-    the limits of `contract`. Tick by tick: a chunk is planned from every tick's observation. The
-    world does not react to the policy in either: the observations stay the recorded ones.
+    the limits of `contract`; what would disarm it is counted, and the replay goes on. Tick by
+    tick: a chunk is planned from every tick's observation. The world does not react to the policy
+    in either: the observations stay the recorded ones.
 
     :param contract: observations of the bundle, with the ages and limits that are to hold
     :param horizon: chunk length H
@@ -98,18 +105,22 @@ def replay_episode(
         {key: rows[:-1] for key, rows in episode.rows(encoder.keys).items()},
         count=len(ticks_ns))
 
-    pilot = Pilot(contract, policy, horizon=horizon, steering=steering)
-    pilot.begin(_generator(seed))
+    pilot = Pilot(contract, InlineInference(policy), horizon=horizon, steering=steering,
+                  execution=Execution(waits=True))
+    pilot.begin(seed)
     judge = InputJudge(contract, streams, pilot.gate)
     executed = np.full(recorded.shape, np.nan)
     fit = np.zeros(len(ticks_ns), bool)
     limited, refused, plan_s = Counter(), Counter(), []
-    limited_ticks = 0
+    limited_ticks, plan = 0, None
     first = _first_command(ticks_ns, commands, index)
     for row, tick_ns in enumerate(ticks_ns.tolist()):
+        # What the recording shows was moved by its own commands.
+        pilot.gate.moving = row > 1 and pilot.moves(recorded[row - 1], recorded[row - 2])
         fit[row] = judge.advance(tick_ns)
         if row < first:
             continue
+        pilot.authority.arm()
         decision = pilot.tick(
             contract.clock.index_at_or_before(tick_ns),
             partial(int, tick_ns + SERVED_AFTER_NS))
@@ -119,23 +130,20 @@ def replay_episode(
             executed[row] = decision.command
         elif fit[row]:
             refused.update(reason.text for reason in decision.reasons)
-        if decision.plan_s is not None:
-            plan_s.append(decision.plan_s)
+        if decision.plan is not None and decision.plan is not plan:
+            plan = decision.plan
+            plan_s.append(plan.plan_s)
 
     seen = TickObservations(episode, observations, encoder.image_keys)
-    planned = _plan_every_tick(seen, fit, policy, horizon, codec.size, steering, seed)
+    planned, doubts = _plan_every_tick(
+        seen, fit, policy, (horizon, codec.size), steering, seed)
     following = _chunks_of(codec.normalise(recorded), horizon)
     return EpisodeReplay(
         ticks_ns=ticks_ns, recorded=recorded, executed=executed, fit=fit,
         chunks=codec.denormalise(planned), q_policy=_q(policy, seen, planned),
         q_recorded=_q(policy, seen, np.where(fit[:, None, None], following, np.nan)),
         observations=observations, inputs=judge.health(ticks_ns), limited=limited,
-        limited_ticks=limited_ticks, refused=refused, plan_s=plan_s)
-
-
-def _generator(seed: int) -> Any:
-    import torch
-    return torch.Generator().manual_seed(seed)
+        limited_ticks=limited_ticks, refused=refused, plan_s=plan_s, **doubts)
 
 
 def _first_command(
@@ -153,16 +161,19 @@ def _limited(note: str) -> str:
 
 
 def _plan_every_tick(
-        seen: TickObservations, fit: np.ndarray, policy: CriticPlanner, horizon: int,
-        action_size: int, steering: Steering, seed: int) -> np.ndarray:
-    """Return the chunks (T, H, A) in [-1, 1], NaN where the input is not fit."""
-    rng = _generator(seed)
-    planned = np.full((len(fit), horizon, action_size), np.nan, np.float32)
+        seen: TickObservations, fit: np.ndarray, policy: CriticPlanner, shape: tuple[int, int],
+        steering: Steering, seed: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return chunks (T, H, A) in [-1, 1] and doubts (T,), NaN where the input is not fit."""
+    rng = policy.generator(seed)
+    planned = np.full((len(fit), *shape), np.nan, np.float32)
+    doubts = {name: np.full(len(fit), np.nan) for name in ('unfamiliarity', 'disagreement')}
     for row, vector, images in seen.each(np.flatnonzero(fit)):
-        planned[row] = policy.plan(vector, images=images, mode=steering.mode,
-                                   candidates=steering.candidates,
-                                   strength=steering.strength, rng=rng).actions
-    return planned
+        plan = policy.plan(vector, images=images, mode=steering.mode,
+                           candidates=steering.candidates, strength=steering.strength, rng=rng)
+        planned[row] = plan.actions
+        for name, values in doubts.items():
+            values[row] = getattr(plan, name, np.nan)
+    return planned, doubts
 
 
 def _chunks_of(actions: np.ndarray, horizon: int) -> np.ndarray:

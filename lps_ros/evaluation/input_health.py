@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from lps_ros.contract import Contract
 from lps_ros.control.gates import ObservationGate
 from lps_ros.data.episode import Stream
+from lps_ros.data.frames import Frames
 from lps_ros.data.sampling import observation_index
 import numpy as np
 
@@ -52,7 +53,8 @@ class InputJudge:
             for row in range(self._given[key], end):
                 stamp_ns = int(stream.stamp_ns[row])
                 self._gate.accept(key, stream.data[row], received_ns=int(stream.received_ns[row]),
-                                  stamp_ns=None if stamp_ns < 0 else stamp_ns)
+                                  stamp_ns=None if stamp_ns < 0 else stamp_ns,
+                                  content=_picture(stream, row))
             self._given[key] = end
         reasons = self._gate.reasons(tick_ns, tick_ns + SERVED_AFTER_NS)
         for reason in reasons:
@@ -74,3 +76,8 @@ class InputJudge:
                 messages=len(stream.received_ns), ages_s=ages_s, missing=counts['missing'],
                 stale=counts['stale'], unfit=counts['unfit'])
         return health
+
+
+def _picture(stream: Stream, row: int) -> np.ndarray | None:
+    """Return what tells a frame from others, as equal pictures are stored alike."""
+    return stream.data.stored(row) if isinstance(stream.data, Frames) else None

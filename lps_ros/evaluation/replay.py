@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 import json
 import math
 from pathlib import Path
@@ -13,7 +14,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import differences
 from lps_ros.contract import ObservationEncoder
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 from lps_ros.data import DataError
 from lps_ros.data import EpisodeError
 from lps_ros.data.episode import Episode
@@ -22,6 +23,7 @@ from lps_ros.errors import UserError
 from lps_ros.evaluation.episode_replay import EpisodeReplay
 from lps_ros.evaluation.episode_replay import replay_episode
 from lps_ros.evaluation.replay_figures import action_units
+from lps_ros.evaluation.replay_figures import doubt_figures
 from lps_ros.evaluation.replay_figures import executed_figures
 from lps_ros.evaluation.replay_figures import familiarity_figures
 from lps_ros.evaluation.replay_figures import input_figures
@@ -71,7 +73,9 @@ class ReplaySettings:
         return Steering(
             mode=value('mode', 'steered'), candidates=max(1, value('candidates', 1)),
             strength=value('strength', 1.0),
-            replan_every=min(value('replan_every', 0) or horizon, horizon)), value('seed', 0)
+            replan_every=min(value('replan_every', 0) or horizon, horizon),
+            **{name: settings[name] for name in ('join', 'join_steps', 'join_weight')
+               if name in settings}), value('seed', 0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -145,8 +149,8 @@ def replay(
     return ReplayReport(episodes=replays, figures={
         'schema_version': SCHEMA_VERSION, 'source': str(source), 'bundle': bundle_name,
         **_figures(replays, robot, bundle, rows),
-        'settings': {name: _values([getattr(each, name) for each in steerings])
-                     for name in ('mode', 'candidates', 'strength', 'replan_every')},
+        'settings': {spec.name: _values([getattr(each, spec.name) for each in steerings])
+                     for spec in fields(Steering)},
         'deployment_differences': list(dict.fromkeys(differing)),
     })
 
@@ -210,6 +214,7 @@ def _figures(
             replays, ObservationEncoder(contract).names,
             bundle.metadata.get('observation_statistics')),
         'planning': planning_figures(replays),
+        'doubt': doubt_figures(replays),
         'episodes': per_episode,
     }
 

@@ -142,6 +142,25 @@ def familiarity_figures(
     }
 
 
+def doubt_figures(replays: Sequence[EpisodeReplay]) -> dict:
+    """
+    Return how unfamiliar the observations were and how much the critics disagreed.
+
+    Each over the ticks planned at, None where plans do not tell; `ticks_above_1`: beyond the
+    edge of the training data.
+    """
+    figures: dict = {}
+    for name in ('unfamiliarity', 'disagreement'):
+        values = np.concatenate([getattr(replay, name) for replay in replays])
+        values = values[~np.isnan(values)]
+        figures[name] = {
+            'ticks': len(values), 'median': _quantile(values, 0.5), 'p99': _quantile(values, 0.99),
+            'max': _quantile(values, 1.0)} if len(values) else None
+        if name == 'unfamiliarity' and len(values):
+            figures[name]['ticks_above_1'] = int((values > 1.0).sum())
+    return figures
+
+
 def _error(error: np.ndarray) -> dict:
     return {'rmse': _rms(error).tolist(), 'mean_abs': _mean(np.abs(error)).tolist(),
             'bias': _mean(error).tolist(),

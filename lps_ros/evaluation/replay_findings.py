@@ -19,7 +19,8 @@ def findings(figures: Mapping) -> list[Finding]:
         return [_input(figures), *_refused(figures),
                 (False, 'At no tick do both the policy and the recording command.')]
     return [_input(figures), *_refused(figures), _limits(figures), _changes(figures),
-            _agreement(figures), _critics(figures), *_familiarity(figures), _planning(figures)]
+            _agreement(figures), _critics(figures), *_familiarity(figures), *_doubts(figures),
+            _planning(figures)]
 
 
 def _input(figures: Mapping) -> Finding:
@@ -91,6 +92,24 @@ def _familiarity(figures: Mapping) -> list[Finding]:
     return [(worst['beyond'] <= _UNFAMILIAR, (
         f'Input lies outside the range of the training data at {unfamiliar["ticks"]} ticks, '
         f'farthest in {worst["name"]}: by {percent(worst["beyond"])} of the range.'))]
+
+
+def _doubts(figures: Mapping) -> list[Finding]:
+    sentences = []
+    if (unfamiliar := figures['doubt']['unfamiliarity']) is not None:
+        above = unfamiliar['ticks_above_1']
+        sentences.append((not above, (
+            f'Unfamiliarity, 1 at the edge of the training data, is above 1 at {above} of '
+            f'{unfamiliar["ticks"]} ticks: {_levels(unfamiliar)}.')))
+    if (disagreement := figures['doubt']['disagreement']) is not None:
+        sentences.append((None, (
+            f'The critics disagree on the planned chunk by {_levels(disagreement)}.')))
+    return sentences
+
+
+def _levels(figures: Mapping) -> str:
+    return (f'median {number(figures["median"])}, 99 % {number(figures["p99"])}, largest '
+            f'{number(figures["max"])}')
 
 
 def _planning(figures: Mapping) -> Finding:

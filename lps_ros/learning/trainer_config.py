@@ -24,6 +24,7 @@ _MOST = 1e9
 RANGES = {
     'steps': (1, _MOST), 'batch_size': (4, 65536), 'seed': (0, 2**32 - 1), 'threads': (0, 256),
     'candidates': (1, 1024), 'strength': (0, 1), 'replan_every': (0, 1000),
+    'join_steps': (0, 100), 'join_weight': (0, 1e6),
     'log_every': (1, _MOST), 'checkpoint_every': (1, _MOST), 'observation_noise': (0, 10),
     'augment_padding': (0, 256), 'augment_probability': (0, 1),
     'horizon': (1, 1000), 'discount': (0, 1), 'decoder_widths': (1, 65536),
@@ -33,7 +34,7 @@ RANGES = {
     'actor_widths': (1, 65536), 'target_candidates': (0, 1024), 'expectile': (0, 1),
     'unconditional_weight': (0, 1e6), 'guidance': (0, 1000)}
 # How a policy is run; in a preset that of LPS, other algorithms keep their own way.
-STEERING = ('mode', 'candidates', 'strength', 'replan_every')
+STEERING = ('mode', 'candidates', 'strength', 'replan_every', 'join', 'join_steps', 'join_weight')
 PRESETS: dict[str, dict[str, Any]] = {
     # Im et al. 2026, state-based OGBench.
     'published': {
@@ -80,6 +81,9 @@ class TrainerConfig:
     candidates: int = 4  # how the bundle is run: latents per plan, the best by Q is taken
     strength: float = 1.0  # how the bundle is run: steered from the prior (0) to what is learnt
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
+    join: Literal['replace', 'ensemble', 'latent'] = 'replace'  # how the bundle is run
+    join_steps: int = 0  # how the bundle is run: of 'latent', gradient steps on the latent
+    join_weight: float = 1.0  # how the bundle is run: of 'latent', agreement against value
     learner: AlgorithmConfig = field(default_factory=LPSConfig)
 
     @classmethod

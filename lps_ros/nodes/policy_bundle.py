@@ -93,8 +93,6 @@ def _plan_s(planner: Planner, facts: BundleFacts) -> float:
 
 
 def _steering(bundle: Any) -> Steering:
-    wanted = bundle.metadata.get('steering', {})
-    return Steering(
-        mode=wanted.get('mode', 'steered'), candidates=max(1, int(wanted.get('candidates', 1))),
-        strength=float(wanted.get('strength', 1.0)),
-        replan_every=int(wanted.get('replan_every') or bundle.policy.horizon))
+    wanted = {'mode': 'steered', **bundle.metadata.get('steering', {})}
+    return Steering(**wanted | {
+        'replan_every': wanted.get('replan_every') or bundle.policy.horizon})

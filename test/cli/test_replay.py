@@ -4,7 +4,7 @@ import json
 
 from lps_ros.cli.main import main
 from lps_ros.contract import ObservationEncoder
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 from lps_ros.data.normalisation import Normaliser
 from lps_ros.learning.algorithms.lps import LPS
 from lps_ros.learning.algorithms.lps import LPSConfig

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import h5py
 from lps_ros.contract import ObservationEncoder
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 from lps_ros.data import EpisodeError
 from lps_ros.data.convert import convert_bag
 from lps_ros.data.episode import Episode
@@ -12,6 +12,7 @@ from lps_ros.evaluation.replay import replay
 from lps_ros.evaluation.replay import ReplaySettings
 import numpy as np
 import pytest
+from replay_recordings import Arm
 from replay_recordings import CAMERA
 from replay_recordings import contract
 from replay_recordings import drive
@@ -103,6 +104,20 @@ def test_a_camera_that_failed_is_told_and_not_acted_on(tmp_path):
     assert report.figures['fit_ticks'] == 52
     assert np.isnan(report.episodes[0].chunks[22:30]).all()
     assert max(report.figures['as_executed']['max_abs']) < 1e-6
+
+
+def test_a_frozen_camera_is_told_and_the_replay_goes_on(tmp_path, monkeypatch):
+    picture, count = Arm.picture, iter(range(1000))
+    frozen = picture(Arm(1))
+    monkeypatch.setattr(Arm, 'picture', lambda self: (
+        frozen if 20 <= next(count) < 35 else picture(self)))
+    messages = drive(ARM, seed=1, policy=bundle().policy, steering=EVERY_2)
+    report = replay(write_bag(tmp_path / 'bag', messages, 'mcap'), bundle(), settings=SETTINGS)
+    # The 11th equal picture is the 10th repetition.
+    assert report.figures['input']['front']['unfit_ticks'] == 5
+    assert report.figures['fit_ticks'] == report.figures['as_executed']['ticks'] == 55
+    assert np.isnan(report.episodes[0].executed[30:35]).all()
+    assert np.isfinite(report.episodes[0].executed[35:]).all()
 
 
 def test_a_policy_may_see_pictures_alone(tmp_path):

@@ -3,7 +3,7 @@
 from html.parser import HTMLParser
 import json
 
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 from lps_ros.evaluation.replay import replay
 from lps_ros.evaluation.replay_findings import findings
 import pytest

@@ -4,7 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 from lps_ros.contract import ObservationEncoder
-from lps_ros.control.pilot import Steering
+from lps_ros.control.planning import Steering
 from lps_ros.data import BagError
 from lps_ros.data import EpisodeError
 from lps_ros.data.convert import convert_bag
@@ -101,14 +101,15 @@ def test_perturbed_commands_show_their_perturbation(tmp_path, storage):
 def test_random_latents_are_repeated_from_what_the_start_event_says(tmp_path):
     messages = []
     for seed in (1, 2):
-        steering = {'mode': 'prior', 'candidates': 4, 'replan_every': 2}
+        steering = {'mode': 'prior', 'candidates': 4, 'replan_every': 2, 'join': 'ensemble'}
         messages += drive(CONTRACT, seed=seed, policy=POLICY, steering=Steering(**steering),
                           details={'policy': {**steering, 'seed': seed}})
     bag = write_bag(tmp_path / 'bag', messages, 'mcap')
     report = replay(bag, BUNDLE)
     assert max(report.figures['as_executed']['max_abs']) < 1e-9
     assert report.figures['settings'] == {
-        'mode': 'prior', 'candidates': 4, 'strength': 1.0, 'replan_every': 2}
+        'mode': 'prior', 'candidates': 4, 'strength': 1.0, 'replan_every': 2,
+        'join': 'ensemble', 'join_steps': 0, 'join_weight': 1.0}
     other = replay(bag, BUNDLE, settings=ReplaySettings(seed=7))
     assert other.figures['as_executed']['rmse_of_half_range'] > 0.01
 
@@ -156,7 +157,7 @@ def test_dataset_and_episode_file_give_the_bags_figures(tmp_path):
 def test_open_loop_compares_step_by_step_with_what_followed(tmp_path):
     plan = np.array([[0.1 * step, 0.0, 0.0, 0.0] for step in range(5)], np.float32)
     policy = SimpleNamespace(
-        horizon=5, q_values=POLICY.q_values,
+        horizon=5, q_values=POLICY.q_values, generator=POLICY.generator,
         plan=lambda observation, **options: SimpleNamespace(actions=plan))
     messages = drive(FREE, seed=1, ticks=20, command=lambda tick, position: np.array(
         [0.01 * tick, 0.0, 0.0, 0.0425]))
@@ -194,6 +195,30 @@ def test_input_outside_the_training_data_is_told(tmp_path):
     (only,) = unfamiliar['farthest']
     assert (only['name'], only['ticks']) == ('tool.position.y', 3)
     assert only['beyond'] == pytest.approx((low - seen[:, row].min()) / (high - low), rel=1e-5)
+
+
+def test_doubts_of_the_plans_are_told(tmp_path):
+    bag = write_bag(tmp_path / 'bag', drive(CONTRACT, seed=1, command=operator(1)), 'mcap')
+    told = replay(bag, BUNDLE).figures['doubt']
+    assert told == {'unfamiliarity': None, 'disagreement': None}
+    values = iter(range(1000))
+
+    def plan(observation, images=(), **options):
+        number = next(values)
+        return SimpleNamespace(
+            actions=POLICY.plan(observation, **options).actions, disagreement=0.5,
+            unfamiliarity=2.0 if number % 20 == 0 else 0.25)
+
+    policy = SimpleNamespace(horizon=5, q_values=POLICY.q_values, generator=POLICY.generator,
+                             plan=plan)
+    report = replay(bag, SimpleNamespace(contract=CONTRACT, policy=policy, metadata={}))
+    told = report.figures['doubt']
+    assert told['unfamiliarity'] == {
+        'ticks': 60, 'median': 0.25, 'p99': 2.0, 'max': 2.0, 'ticks_above_1': 3}
+    assert told['disagreement'] == {'ticks': 60, 'median': 0.5, 'p99': 0.5, 'max': 0.5}
+    assert report.figures['planning']['plans'] == 12
+    assert '!!  Unfamiliarity, 1 at the edge of the training data, is above 1 at 3 of 60' in (
+        report.text())
 
 
 def test_the_robots_contract_decides_on_limits_and_ages(tmp_path):
