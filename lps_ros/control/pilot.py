@@ -85,6 +85,7 @@ class Pilot:
             execution: Execution | None = None, authority: Authority | None = None) -> None:
         """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
+        self.shows_chunks = True  # for the caller to set: whether decisions tell new chunks
         self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
         self.schedule = ChunkSchedule(horizon)
@@ -232,7 +233,8 @@ class Pilot:
         now_ns = clock_ns()
         messages = tuple(self._codec.messages(command, now_ns))
         plan = self.planner.plan_of(step.chunk)
-        chunks = () if plan is self._told else self._chunks(tick, rows)
+        news = self.shows_chunks and plan is not self._told
+        chunks = self._chunks(tick, rows) if news else ()
         self.gate.moving = self._moves(command)
         self._told, self._in_force = plan, command
         self._stopped, self._stopped_ns = False, None

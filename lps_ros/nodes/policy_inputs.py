@@ -48,10 +48,11 @@ class PolicyInputs:
             by_topic.setdefault(spec.topic, []).append(spec)
         self._subscriptions = [self._subscribe(topic, specs) for topic, specs in by_topic.items()]
 
-    def collect(self) -> None:
+    def collect(self, *, pictures: bool = True) -> None:
         """Take what has arrived but was not yet this process's turn to handle."""
         for subscription in self._subscriptions:
-            drain(subscription, subscription.callback)
+            if pictures or not subscription.raw:
+                drain(subscription, subscription.callback)
         self._receive_clock.flush()
 
     def close(self) -> None:
