@@ -92,8 +92,8 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
                         help='cameras (default 2)')
     parser.add_argument('--joint-rate', type=number(1), default=125, metavar='HZ',
                         help='joint states per second (default 125)')
-    parser.add_argument('--horizon', type=number(1), default=10, metavar='H',
-                        help='actions of a chunk (default 10)')
+    parser.add_argument('--horizon', type=number(1), default=20, metavar='H',
+                        help='actions of a chunk (default 20)')
     parser.add_argument('--replan-every', type=number(1), default=5, metavar='N',
                         help='ticks between plans (default 5)')
     parser.add_argument('--candidates', type=number(1), default=4, metavar='N',

@@ -145,19 +145,21 @@ class Pilot:
             reasons.insert(0, Reason(subject='authority', stale=True, text=why))
         return self._rest(reasons, now_ns) if reasons else self._try_to_act(tick, clock_ns)
 
-    def think(self, now_ns: int) -> None:
+    def think(self, now_ns: int, refresh: Callable[[], None] = lambda: None) -> None:
         """
         Take a plan that has come, and ask for the next one where it is due.
 
-        Never waits. What goes wrong here is told by the next tick.
+        refresh: feeds the gate with what has arrived, before a chunk is asked for. Never waits.
+        What goes wrong here is told by the next tick.
         """
         try:
             self.planner.collect()
             tick = self.planner.tick_of_observation(now_ns)
             if (self.planner.due(tick, self.steering, spare=self.planner.spare)
-                    and self.authority.source(now_ns)[0] == Source.POLICY
-                    and not self.gate.reasons(now_ns, now_ns)):
-                self.planner.ask(tick, now_ns, self.steering)
+                    and self.authority.source(now_ns)[0] == Source.POLICY):
+                refresh()
+                if not self.gate.reasons(now_ns, now_ns):
+                    self.planner.ask(tick, now_ns, self.steering)
         except (InferenceDied, PlanFailed, MessageError) as error:
             self._failure = _failure(error)
 

@@ -18,6 +18,7 @@ from lps_ros.nodes.receive_clock import ReceiveClock
 from lps_ros.nodes.ros_messages import message_class
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
+from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
@@ -30,7 +31,9 @@ class PolicyInputs:
     """
     Subscribes to the observations of a contract and feeds an ObservationGate.
 
-    Pictures stay as they came until a plan is to see one: a camera sends more than that.
+    Pictures stay as they came until a plan is to see one: a camera sends more than that. Except in
+    lock-step the executor does not turn for every message, which would cost more than all else;
+    the caller has them collected.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class PolicyInputs:
         self._lock_step = lock_step
         self._period_ns = contract.clock.period_ns
         self._receive_clock = receive_clock
+        self._group = _Awaited(lock_step)
         by_topic: dict[str, list[Observation]] = {}
         for spec in contract.observations:
             by_topic.setdefault(spec.topic, []).append(spec)
@@ -67,7 +71,8 @@ class PolicyInputs:
         return self._node.create_subscription(
             message_class(specs[0].type), topic,
             partial(self._receive_picture if pictures else self._receive, specs), copy(SENSOR),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures)
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures,
+            callback_group=self._group)
 
     def _receive(self, specs: list[Observation], message: Any, info: dict[str, Any]) -> None:
         for spec in specs:
@@ -101,6 +106,23 @@ class PolicyInputs:
             # A simulator that waits repeats what may have been lost; it belongs to its tick.
             received_ns = stamp
         self._gate.accept(key, row, stamp_ns=stamp, received_ns=received_ns, content=content)
+
+
+class _Awaited(CallbackGroup):
+    """What the executor waits for and calls under a condition only."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        super().__init__()
+        self._condition = condition
+
+    def can_execute(self, entity: Any) -> bool:
+        return self._condition()
+
+    def beginning_execution(self, entity: Any) -> bool:
+        return self._condition()
+
+    def ending_execution(self, entity: Any) -> None:
+        pass
 
 
 def _picture(spec: Observation, message: bytes) -> np.ndarray:

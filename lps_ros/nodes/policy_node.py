@@ -45,6 +45,8 @@ _LOG_INTERVAL_S = 2.0
 _STALLED_PERIODS = 5
 _REPORT_INTERVAL_S = 0.1
 _GRAPH_INTERVAL_S = 0.5
+# A camera of 30 Hz sends two frames meanwhile; five are kept.
+_COLLECT_INTERVAL_S = 0.05
 # Time to the next tick in which everything else but planning may be done.
 _CHORES_S = 0.01
 # A reading of both clocks that took longer than this says nothing of either.
@@ -84,7 +86,7 @@ class PolicyNode(ManagedNode):
         self._reasons: tuple[Reason, ...] = ()
         self._refused_at: int | None = None
         self._seed = 0
-        self._graph_due_s = 0.0
+        self._graph_due_s = self._collect_due_s = 0.0
         self._e_stop = EStop(self, self._settings['e_stop_topic'], self._on_e_stop)
         ArmServices(self, self._arm, self._disarm)
         self.create_service(Trigger, '~/reload', self._on_reload)
@@ -100,7 +102,7 @@ class PolicyNode(ManagedNode):
             self._watch_clock()
             served = self._loop.poll()
             if not self._settings['lock_step']:
-                self._pilot.think(self._now_ns())
+                self._pilot.think(self._now_ns(), self._inputs.collect)
         # What can wait is done after a tick, so that it does not delay the next one.
         if served or not self._running or self._loop.wait_s() > _CHORES_S:
             self._do_chores()
@@ -218,6 +220,8 @@ class PolicyNode(ManagedNode):
     def _do_chores(self) -> None:
         if self._running:
             self._look_for_others()
+            if time.monotonic() >= self._collect_due_s:
+                self._collect()
         if self._reload is not None:
             self._go_on_reloading()
         if time.monotonic() >= self._report_due_s:
@@ -252,10 +256,14 @@ class PolicyNode(ManagedNode):
         decision = self._pilot.tick(tick, self._now_ns)
         self._carry_out(decision)
         self._cadence.record(decision, skipped=skipped, tick_s=time.perf_counter() - began_s)
-        self._inputs.collect()
+        self._collect()
         if self._shadow is not None and decision.acting:
             self._shadow.compare(decision.command, self._now_ns())
         self._refused_at = None if decision.acting else self._inputs.count
+
+    def _collect(self) -> None:
+        self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S
+        self._inputs.collect()
 
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
