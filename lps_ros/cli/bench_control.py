@@ -21,6 +21,7 @@ from lps_ros.contract import load_contract
 from lps_ros.errors import UserError
 from lps_ros.evaluation.control_timing import soak_figures
 from lps_ros.evaluation.control_timing import timing_figures
+from lps_ros.evaluation.control_timing import USES
 from lps_ros.evaluation.table import format_table
 from lps_ros.evaluation.table import number as digits
 from lps_ros.evaluation.table import percent
@@ -142,12 +143,12 @@ def _soak(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
         _measure(arguments, folder / 'soak', run), _SOAK_RATE_HZ, arguments.factor)
     print(format_table(('', 'first', 'last', 'largest', 'per hour'), [
         (name, *(digits(figures[name][each]) for each in ('first', 'last', 'max', 'per_hour')))
-        for name in ('node_mb', 'inference_mb', 'shared_memory_mb', 'node_files',
-                     'inference_files')]))
+        for name in USES]))
     for name in ('lag_first_tenth', 'lag_last_tenth', 'shift_ticks'):
         print(f"{name}: {figures[name]['min']:g} to {figures[name]['max']:g} ticks")
     print(', '.join(f'{name} {figures[name]}' for name in (
-        'ticks', 'skipped', 'not_acted', 'starved', 'late_plans', 'dropped_actions')))
+        'ticks', 'skipped', 'not_acted', 'armed_again', 'starved', 'late_plans',
+        'dropped_actions')))
     return figures
 
 

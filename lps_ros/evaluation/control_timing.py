@@ -8,6 +8,8 @@ from typing import Any
 from lps_ros.contract import ControlClock
 import numpy as np
 
+USES = tuple(f'{process}_{what}' for process in ('node', 'inference')
+             for what in ('rss_mb', 'shared_mb', 'files'))
 _COLUMNS = 5  # int64 of a row in commands.bin and ticks.bin
 # A number that wraps around is unwrapped where it lies more than this from where it is expected.
 _TICK_NUMBERS = 1000
@@ -37,6 +39,7 @@ def timing_figures(folder: Path, rate_hz: float) -> dict[str, Any]:
         'seconds': sum(seconds), 'ticks': expected, 'served': len(served),
         'without_command': expected - len(np.unique(numbers)),
         'not_acted': int(np.sum(served[:, 3] == 0)),
+        'armed_again': sum(each['armed_again'] for each in windows),
         **{name: sum(int(each['figures'].get(name, 0)) for each in windows)
            for name in ('starved', 'skipped', 'late_plans', 'dropped_actions')},
         'plan_ms': float(np.median([float(each['figures']['plan_ms_p50']) for each in windows])),
@@ -69,13 +72,13 @@ def soak_figures(folder: Path, rate_hz: float, factor: float) -> dict[str, Any]:
     return {
         'ticks': len(ticks), 'skipped': int(ticks[:, 2].sum()),
         'not_acted': int(np.sum(ticks[:, 3] == 0)),
+        'armed_again': window['armed_again'],
         **{name: int(window['figures'].get(name, 0))
            for name in ('starved', 'late_plans', 'dropped_actions')},
         'shift_ticks': spread(ticks[ticks[:, 3] == 1, 4]),
         'lag_first_tenth': spread(lags[:tenth]), 'lag_last_tenth': spread(lags[-tenth:]),
         **{name: _growth(content['samples'], name, factor)
-           for name in ('node_mb', 'inference_mb', 'shared_memory_mb', 'node_files',
-                        'inference_files')},
+           for name in USES},
         'node_cpu': window['node_cpu'], 'inference_cpu': window['inference_cpu']}
 
 

@@ -10,10 +10,15 @@ _PAGE_BYTES = os.sysconf('SC_PAGE_SIZE')
 
 @dataclass(frozen=True, kw_only=True)
 class ProcessUse:
-    """Processor time in s since its start, resident memory in MB, open file descriptors."""
+    """
+    Processor time in s since its start, memory in MB, open file descriptors.
+
+    shared_mb: of /dev/shm, mapped whether used or not.
+    """
 
     cpu_s: float
     rss_mb: float
+    shared_mb: float
     files: int
 
 
@@ -25,7 +30,8 @@ def process_use(pid: int) -> ProcessUse:
     pages = int((folder / 'statm').read_text().split()[1])
     return ProcessUse(
         cpu_s=(int(fields[11]) + int(fields[12])) / _TICKS_PER_S,
-        rss_mb=pages * _PAGE_BYTES * 1e-6, files=len(list((folder / 'fd').iterdir())))
+        rss_mb=pages * _PAGE_BYTES * 1e-6, shared_mb=_shared_mb(folder),
+        files=len(list((folder / 'fd').iterdir())))
 
 
 def busiest_child(pid: int) -> int:
@@ -37,7 +43,10 @@ def busiest_child(pid: int) -> int:
     return max(children, key=lambda child: process_use(child).cpu_s)
 
 
-def shared_memory_mb() -> float:
-    """Return how much of /dev/shm is in use, in MB."""
-    status = os.statvfs('/dev/shm')
-    return (status.f_blocks - status.f_bfree) * status.f_frsize * 1e-6
+def _shared_mb(folder: Path) -> float:
+    total = 0
+    for line in (folder / 'maps').read_text().splitlines():
+        if '/dev/shm/' in line:
+            first, last = line.split(maxsplit=1)[0].split('-')
+            total += int(last, 16) - int(first, 16)
+    return total * 1e-6

@@ -16,7 +16,6 @@ from lifecycle_msgs.msg import Transition
 from lps_ros.contract import ControlClock
 from lps_ros.evaluation.process_use import busiest_child
 from lps_ros.evaluation.process_use import process_use
-from lps_ros.evaluation.process_use import shared_memory_mb
 from lps_ros.nodes.bench_signals import read_command
 from lps_ros.nodes.bench_streams import BenchStreams
 from lps_ros.nodes.parameters import declare
@@ -65,7 +64,7 @@ class BenchRobotNode(Node):
         self._bare: subprocess.Popen | None = None
         clock = ControlClock(self._value('rate_hz'))
         if self._factor:
-            self._clock = self.create_publisher(Clock, '/clock', 10)
+            self._clock_out = self.create_publisher(Clock, '/clock', 10)
             self.create_timer(1 / (_CLOCK_HZ * self._factor), self._publish_clock)
         self._streams = BenchStreams(
             self, clock, self._now_ns, cameras=self._value('cameras'),
@@ -126,6 +125,7 @@ class BenchRobotNode(Node):
     def _policy(self, seconds: float) -> Script:
         yield from self._change(Transition.TRANSITION_ACTIVATE)
         yield from self._wait(_SETTLE_S)
+        self._armed_again = 0
         pid = self._value('policy_pid')
         child = busiest_child(pid)
         from_ns, before = time.time_ns(), [process_use(each) for each in (pid, child)]
@@ -133,6 +133,10 @@ class BenchRobotNode(Node):
         while (left_s := end_s - time.monotonic()) > 0:
             yield from self._wait(min(_SAMPLE_S, left_s))
             self._sample(pid, child)
+            if self._figures.get('armed') == 'False':
+                # Whatever has disarmed it is counted; the rest is to be measured all the same.
+                yield from self._calls.trigger('policy/arm')
+                self._armed_again += 1
         after = [process_use(each) for each in (pid, child)]
         to_ns = time.time_ns()
         share = [(now.cpu_s - then.cpu_s) / seconds for now, then in zip(after, before)]
@@ -140,7 +144,8 @@ class BenchRobotNode(Node):
         yield from self._wait(2 * _SAMPLE_S)
         self._slices.append({
             'kind': 'policy', 'from_ns': from_ns, 'to_ns': to_ns, 'node_cpu': share[0],
-            'inference_cpu': share[1], 'figures': dict(self._figures)})
+            'inference_cpu': share[1], 'armed_again': self._armed_again,
+            'figures': dict(self._figures)})
         yield from self._change(Transition.TRANSITION_DEACTIVATE)
 
     def _bare_loop(self, kind: str, seconds: float) -> Script:
@@ -157,10 +162,10 @@ class BenchRobotNode(Node):
     def _sample(self, pid: int, child: int) -> None:
         node, inference = process_use(pid), process_use(child)
         self._samples.append({
-            'time_s': time.monotonic() - self._began_s, 'node_mb': node.rss_mb,
-            'node_files': node.files, 'inference_mb': inference.rss_mb,
-            'inference_files': inference.files, 'shared_memory_mb': shared_memory_mb(),
-            'load': os.getloadavg()[0]})
+            'time_s': time.monotonic() - self._began_s, 'load': os.getloadavg()[0],
+            **{f'{name}_{what}': getattr(use, what)
+               for name, use in (('node', node), ('inference', inference))
+               for what in ('rss_mb', 'shared_mb', 'files')}})
 
     def _change(self, transition: int) -> Script:
         yield from self._calls.change_state('policy', transition)
@@ -173,7 +178,7 @@ class BenchRobotNode(Node):
     def _publish_clock(self) -> None:
         message = Clock()
         message.clock.sec, message.clock.nanosec = divmod(self._now_ns(), 1_000_000_000)
-        self._clock.publish(message)
+        self._clock_out.publish(message)
 
     def _on_twist(self, twist: TwistStamped, info: dict[str, Any]) -> None:
         if (numbers := read_command(twist.twist)) is None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from lps_ros.learning.bundle import load_bundle
 import numpy as np
 
 # Counted modulo these, so that a joint position and a shade of grey can carry them.
@@ -36,6 +35,9 @@ def read_command(twist: Any) -> tuple[int, int, int] | None:
 
 def load_signalling(path: str) -> Any:
     """Return a bundle whose plans say what they were made from, see `read_command`."""
+    # Only the process that plans needs torch.
+    from lps_ros.learning.bundle import load_bundle
+
     bundle = load_bundle(path)
     plan = bundle.policy.plan
 
