@@ -109,17 +109,18 @@ class PolicyInputs:
 
 
 class _Awaited(CallbackGroup):
-    """What the executor waits for and calls under a condition only."""
+    """Subscriptions for whose messages the executor waits under a condition only."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:
         super().__init__()
         self._condition = condition
 
     def can_execute(self, entity: Any) -> bool:
-        return self._condition()
+        # Their events, such as of a publisher that does not fit, are always heard.
+        return not isinstance(entity, Subscription) or self._condition()
 
     def beginning_execution(self, entity: Any) -> bool:
-        return self._condition()
+        return self.can_execute(entity)
 
     def ending_execution(self, entity: Any) -> None:
         pass
