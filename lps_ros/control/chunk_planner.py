@@ -116,7 +116,7 @@ class ChunkPlanner:
 
     def tick_of_observation(self, now_ns: int) -> int:
         """Return the tick that an observation taken now belongs to."""
-        return self._clock.index_at_or_before(now_ns + round(_AHEAD * self._clock.period_ns))
+        return self._clock.index_at_or_before(now_ns + self._ahead_ns)
 
     def due_in_s(self, now_ns: int, steering: Steering) -> float:
         """Return in how many seconds to look again."""
@@ -125,9 +125,19 @@ class ChunkPlanner:
         tick = self.tick_of_observation(now_ns) + 1
         if not self.due(tick, steering, spare=self.spare):
             return math.inf
-        lead_s = min(max(self._took_s, default=math.inf) + _MARGIN_S,
-                     _AHEAD * self._clock.period_ns * 1e-9)
-        return max(0.0, (self._clock.time_ns(tick) - now_ns) * 1e-9 - lead_s)
+        return max(0, self._clock.time_ns(tick) - now_ns - self._ahead_ns) * 1e-9
+
+    @property
+    def _ahead_ns(self) -> int:
+        """
+        Return how long before its tick a chunk is asked for.
+
+        Where it would come too late for its tick all the same, asking can wait until the tick
+        has been served and must not delay that.
+        """
+        lead_s = max(self._took_s, default=math.inf) + _MARGIN_S
+        in_time = lead_s * 1e9 <= _AHEAD * self._clock.period_ns
+        return round(lead_s * 1e9) if in_time else 0
 
     def ask(self, tick: int, now_ns: int, steering: Steering) -> None:
         """

@@ -85,6 +85,7 @@ class Pilot:
             execution: Execution | None = None, authority: Authority | None = None) -> None:
         """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
+        self.shows_chunks = True  # for the caller to set: whether decisions tell new chunks
         self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
         self.schedule = ChunkSchedule(horizon)
@@ -148,19 +149,21 @@ class Pilot:
         self.schedule.serve(tick)
         return decision
 
-    def think(self, now_ns: int) -> None:
+    def think(self, now_ns: int, refresh: Callable[[], None] = lambda: None) -> None:
         """
         Take a plan that has come, and ask for the next one where it is due.
 
-        Never waits. What goes wrong here is told by the next tick.
+        refresh: feeds the gate with what has arrived, before a chunk is asked for. Never waits.
+        What goes wrong here is told by the next tick.
         """
         try:
             self.planner.collect()
             tick = self.planner.tick_of_observation(now_ns)
             if (self.planner.due(tick, self.steering, spare=self.planner.spare)
-                    and self.authority.source(now_ns)[0] == Source.POLICY
-                    and not self._judge(now_ns, now_ns)):
-                self.planner.ask(tick, now_ns, self.steering)
+                    and self.authority.source(now_ns)[0] == Source.POLICY):
+                refresh()
+                if not self._judge(now_ns, now_ns):
+                    self.planner.ask(tick, now_ns, self.steering)
         except Exception as error:  # whatever it is must end in a stop
             if self.authority.armed:
                 self._failure = _failure(error)
@@ -265,7 +268,8 @@ class Pilot:
         now_ns = clock_ns()
         messages = tuple(self._codec.messages(command, now_ns))
         plan = self.planner.plan_of(step.chunk)
-        chunks = () if plan is self._told else self._chunks(tick, rows)
+        news = self.shows_chunks and plan is not self._told
+        chunks = self._chunks(tick, rows) if news else ()
         self.gate.moving = self.moves(command, self._in_force)
         self._told, self._in_force = plan, command
         self._sent_ns[:] = now_ns

@@ -5,6 +5,7 @@ from dataclasses import replace
 import multiprocessing
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
+import os
 import signal
 from typing import Any
 
@@ -131,6 +132,8 @@ def _serve(connection: Connection, load: Callable[[], tuple[Planner, Any]]) -> N
     """Run in the child: load, then answer until the other end is closed."""
     # Ctrl-C reaches the whole terminal; the parent stops the robot first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # It computes long: being woken, it must not drive the control loop from its core.
+    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     frames = None
     try:
         try:

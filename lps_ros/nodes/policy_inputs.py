@@ -18,6 +18,7 @@ from lps_ros.nodes.receive_clock import ReceiveClock
 from lps_ros.nodes.ros_messages import message_class
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
+from rclpy.callback_groups import CallbackGroup
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
@@ -30,7 +31,9 @@ class PolicyInputs:
     """
     Subscribes to the observations of a contract and feeds an ObservationGate.
 
-    Pictures stay as they came until a plan is to see one: a camera sends more than that.
+    Pictures stay as they came until a plan is to see one: a camera sends more than that. Except in
+    lock-step the executor does not turn for every message, which would cost more than all else;
+    the caller has them collected.
     """
 
     def __init__(
@@ -43,15 +46,17 @@ class PolicyInputs:
         self._lock_step = lock_step
         self._period_ns = contract.clock.period_ns
         self._receive_clock = receive_clock
+        self._group = _Awaited(lock_step)
         by_topic: dict[str, list[Observation]] = {}
         for spec in contract.observations:
             by_topic.setdefault(spec.topic, []).append(spec)
         self._subscriptions = [self._subscribe(topic, specs) for topic, specs in by_topic.items()]
 
-    def collect(self) -> None:
+    def collect(self, *, pictures: bool = True) -> None:
         """Take what has arrived but was not yet this process's turn to handle."""
         for subscription in self._subscriptions:
-            drain(subscription, subscription.callback)
+            if pictures or not subscription.raw:
+                drain(subscription, subscription.callback)
         self._receive_clock.flush()
 
     def close(self) -> None:
@@ -66,7 +71,8 @@ class PolicyInputs:
         return self._node.create_subscription(
             message_class(specs[0].type), topic,
             partial(self._receive_picture if pictures else self._receive, specs), copy(SENSOR),
-            qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures)
+            qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures,
+            callback_group=self._group)
 
     def _receive(self, specs: list[Observation], message: Any, info: dict[str, Any]) -> None:
         for spec in specs:
@@ -100,6 +106,24 @@ class PolicyInputs:
             # A simulator that waits repeats what may have been lost; it belongs to its tick.
             received_ns = stamp
         self._gate.accept(key, row, stamp_ns=stamp, received_ns=received_ns, content=content)
+
+
+class _Awaited(CallbackGroup):
+    """Subscriptions for whose messages the executor waits under a condition only."""
+
+    def __init__(self, condition: Callable[[], bool]) -> None:
+        super().__init__()
+        self._condition = condition
+
+    def can_execute(self, entity: Any) -> bool:
+        # Their events, such as of a publisher that does not fit, are always heard.
+        return not isinstance(entity, Subscription) or self._condition()
+
+    def beginning_execution(self, entity: Any) -> bool:
+        return self.can_execute(entity)
+
+    def ending_execution(self, entity: Any) -> None:
+        pass
 
 
 def _picture(spec: Observation, message: bytes) -> np.ndarray:

@@ -45,6 +45,10 @@ _LOG_INTERVAL_S = 2.0
 _STALLED_PERIODS = 5
 _REPORT_INTERVAL_S = 0.1
 _GRAPH_INTERVAL_S = 0.5
+# A camera of 30 Hz sends two frames meanwhile; five are kept.
+_COLLECT_INTERVAL_S = 0.05
+# Time to the next tick in which everything else but planning may be done.
+_CHORES_S = 0.01
 # A reading of both clocks that took longer than this says nothing of either.
 _ONE_INSTANT_S = 0.005
 
@@ -82,7 +86,7 @@ class PolicyNode(ManagedNode):
         self._reasons: tuple[Reason, ...] = ()
         self._refused_at: int | None = None
         self._seed = 0
-        self._graph_due_s = 0.0
+        self._graph_due_s = self._collect_due_s = 0.0
         self._e_stop = EStop(self, self._settings['e_stop_topic'], self._on_e_stop)
         ArmServices(self, self._arm, self._disarm)
         self.create_service(Trigger, '~/reload', self._on_reload)
@@ -92,17 +96,16 @@ class PolicyNode(ManagedNode):
 
     def poll(self) -> None:
         """Serve the control tick that is due, have chunks planned, report once a second."""
+        served = False
         if self._running:
             self._offer_refused_tick_again()
             self._watch_clock()
-            self._loop.poll()
+            served = self._loop.poll()
             if not self._settings['lock_step']:
-                self._pilot.think(self._now_ns())
-            self._look_for_others()
-        if self._reload is not None:
-            self._go_on_reloading()
-        if time.monotonic() >= self._report_due_s:
-            self.changed_state()
+                self._pilot.think(self._now_ns(), self._inputs.collect)
+        # What can wait is done after a tick, so that it does not delay the next one.
+        if served or not self._running or self._loop.wait_s() > _CHORES_S:
+            self._do_chores()
 
     def wait_s(self) -> float:
         """Return the time to the next tick or plan, in seconds."""
@@ -215,6 +218,16 @@ class PolicyNode(ManagedNode):
             self._report.update(
                 condition, self._reasons, self._figures, self._cadence.take_complaints)
 
+    def _do_chores(self) -> None:
+        if self._running:
+            self._look_for_others()
+            if time.monotonic() >= self._collect_due_s:
+                self._collect()
+        if self._reload is not None:
+            self._go_on_reloading()
+        if time.monotonic() >= self._report_due_s:
+            self.changed_state()
+
     @property
     def _running(self) -> bool:
         return self._loop is not None and self._loop.running
@@ -234,17 +247,24 @@ class PolicyNode(ManagedNode):
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         began_s = time.perf_counter()
-        self._inputs.collect()
+        # A picture takes long to copy, and the command does not depend on it.
+        self._inputs.collect(pictures=self._settings['lock_step'])
         self._pilot.steering = self._steering()
+        self._pilot.shows_chunks = self._outputs.shows_chunks()
         if self._seed != self._settings['seed']:
             self._seed = self._settings['seed']
             self._pilot.planner.reseed(self._seed)
         decision = self._pilot.tick(tick, self._now_ns)
         self._carry_out(decision)
         self._cadence.record(decision, skipped=skipped, tick_s=time.perf_counter() - began_s)
+        self._collect()
         if self._shadow is not None and decision.acting:
             self._shadow.compare(decision.command, self._now_ns())
         self._refused_at = None if decision.acting else self._inputs.count
+
+    def _collect(self) -> None:
+        self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S
+        self._inputs.collect()
 
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
@@ -263,7 +283,7 @@ class PolicyNode(ManagedNode):
             self.get_logger().info(
                 {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[decision.source],
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        if decision.source != before or time.monotonic() >= self._report_due_s:
+        if decision.source != before:
             self.changed_state()
 
     def _watch_clock(self) -> None:

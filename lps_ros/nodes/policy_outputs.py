@@ -47,6 +47,10 @@ class PolicyOutputs:
         for publisher, message in ready:
             publisher.publish(message)
 
+    def shows_chunks(self) -> bool:
+        """Tell whether anybody listens to the chunks."""
+        return any(publisher.get_subscription_count() for publisher in self._chunks.values())
+
     def connected(self) -> bool:
         """Tell whether every command topic has a subscriber."""
         return all(publisher.get_subscription_count() for publisher in self._commands.values())

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import time
 from typing import Any
 
+from lifecycle_msgs.srv import ChangeState
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.question import Question
 from rcl_interfaces.srv import SetParameters
@@ -43,6 +44,15 @@ class ServiceCalls:
         for (name, value), result in zip(values.items(), response.results):
             if not result.successful:
                 raise StartError(f'{node_name} refused {name}={value}: {result.reason}')
+
+    def change_state(self, node_name: str, transition: int) -> Script:
+        """Take a lifecycle node through one of the transitions of lifecycle_msgs/Transition."""
+        request = ChangeState.Request()
+        request.transition.id = transition
+        response = yield from self._call(ChangeState, f'{node_name}/change_state', request)
+        if not response.success:
+            raise StartError(
+                f'{node_name} refused lifecycle transition {transition}; its log says why')
 
     def until(self, done: Callable[[], bool], complaint: str) -> Script:
         """Wait for a condition; raises StartError when it takes too long."""

@@ -63,12 +63,12 @@ class TickLoop:
         next_tick = self._clock.index_at_or_before(now_ns) + 1
         return max(0.0, (self._clock.time_ns(next_tick) - now_ns) * 1e-9 - self._slept_s)
 
-    def poll(self) -> None:
-        """Serve the tick that is due, if any."""
+    def poll(self) -> bool:
+        """Serve the tick that is due, if any; return whether there was one."""
         now_ns = self._now().nanoseconds
         # A simulated clock reads zero until its first message.
         if not self._running or now_ns == 0:
-            return
+            return False
         tick = self._clock.index_at_or_before(now_ns - 1)
         if self._slept_s and not self._lock_step:
             ahead_s = (self._clock.time_ns(tick + 1) + 1 - now_ns) * 1e-9
@@ -81,11 +81,12 @@ class TickLoop:
             # The clock jumped back: begin again from where it is now.
             self._last = tick
         if tick == self._last or self._held_back(tick):
-            return
+            return False
         skipped = tick - self._last - 1
         self._last = tick
         self._held_since_s = None
         self._on_tick(tick, self._clock.time_ns(tick), skipped)
+        return True
 
     def _held_back(self, tick: int) -> bool:
         if not self._lock_step or self._ready is None or self._ready(self._clock.time_ns(tick)):
