@@ -1,0 +1,295 @@
+"""A configured policy at work: observations in, commands out, one control tick at a time."""
+
+from collections.abc import Callable
+import time
+from typing import Any
+
+from lps_ros.control.authority import Authority
+from lps_ros.control.authority import Source
+from lps_ros.control.cadence import Cadence
+from lps_ros.control.clock_watch import ClockWatch
+from lps_ros.control.gates import Reason
+from lps_ros.control.pilot import Decision
+from lps_ros.control.pilot import Pilot
+from lps_ros.control.planning import Steering
+from lps_ros.control.planning_process import PlanningProcess
+from lps_ros.nodes.policy_bundle import BundleFacts
+from lps_ros.nodes.policy_inputs import PolicyInputs
+from lps_ros.nodes.policy_outputs import PolicyOutputs
+from lps_ros.nodes.policy_parameters import PolicyParameters
+from lps_ros.nodes.policy_people import DeadMan
+from lps_ros.nodes.policy_people import foreign_publishers
+from lps_ros.nodes.policy_people import Teleoperation
+from lps_ros.nodes.policy_reload import Reload
+from lps_ros.nodes.policy_shadow import OperatorCommands
+from lps_ros.nodes.receive_clock import ReceiveClock
+from lps_ros.nodes.tick_loop import TickLoop
+import numpy as np
+from rclpy.lifecycle import LifecycleNode
+
+_LOG_INTERVAL_S = 2.0
+# Control periods of steady time without a new reading after which the clock counts as stopped.
+_STALLED_PERIODS = 5
+_GRAPH_INTERVAL_S = 0.5
+# A camera of 30 Hz sends two frames meanwhile; five are kept.
+_COLLECT_INTERVAL_S = 0.05
+# Time to the next tick in which everything else but planning may be done.
+_CHORES_S = 0.01
+# A reading of both clocks that took longer than this says nothing of either.
+_ONE_INSTANT_S = 0.005
+
+
+class PolicyControl:
+    """
+    Everything that exists between configuring and cleaning up.
+
+    `poll` serves ticks between `begin` and `end`; `changed` is called when something is to be
+    told. Calls nothing that waits, but for the lock-step with a simulator.
+    """
+
+    def __init__(
+            self, node: LifecycleNode, facts: BundleFacts, process: PlanningProcess,
+            settings: PolicyParameters, authority: Authority, receive_clock: ReceiveClock,
+            changed: Callable[[], None]) -> None:
+        self.facts = facts
+        self.source = Source.NONE
+        self.reasons: tuple[Reason, ...] = ()
+        self.reload: Reload | None = None
+        self._node = node
+        self._log = node.get_logger()
+        self._settings = settings
+        self._authority = authority
+        self._changed = changed
+        self._process = process
+        self._lock_step = settings['lock_step']
+        self._pilot = Pilot(
+            facts.contract, process, horizon=facts.horizon, steering=self.steering,
+            execution=settings.execution(), authority=authority)
+        self._cadence = Cadence(period_s=facts.contract.clock.period_ns * 1e-9)
+        self._inputs = PolicyInputs(
+            node, facts.contract, self._pilot.gate, receive_clock,
+            lock_step=lambda: self._lock_step)
+        shadow = settings['shadow']
+        self._outputs = PolicyOutputs(node, facts.contract, shadow=shadow)
+        self._operator = OperatorCommands(node, facts.contract) if shadow else None
+        people = [DeadMan(node, settings, authority, self.heed_people)]
+        if not shadow:
+            people.append(Teleoperation(node, facts.contract, self._teleoperate))
+        self._parts: list[Any] = [
+            self._inputs, self._outputs, *people, *filter(None, [self._operator])]
+        self._loop: TickLoop | None = None
+        self._graph_due_s = self._collect_due_s = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether ticks are being served."""
+        return self._loop is not None and self._loop.running
+
+    @property
+    def steering(self) -> Steering:
+        """How chunks are planned now."""
+        return self._settings.steering(self.facts.steering)
+
+    def begin(self) -> None:
+        """Serve ticks from the next one on, with a fresh chunk and fresh random latents."""
+        self._seed = self._settings['seed']
+        self._lock_step = self._settings['lock_step']
+        clock = self.facts.contract.clock
+        simulated = self._node.get_parameter('use_sim_time').value
+        self._pilot.begin(self._seed, self._settings.execution())
+        self._cadence.reset()
+        if self._operator is not None:
+            self._operator.reset()
+        self._refused_at: int | None = None
+        self._watch = ClockWatch(
+            simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9)
+        self._loop = TickLoop(
+            self._node, clock, self._on_tick, ready=self._ready, lock_step=self._lock_step,
+            wait_s=self._settings['lock_step_wait_s'], precise=not simulated)
+        self._loop.start()
+
+    def end(self) -> None:
+        """Serve no more ticks and publish the stop, if any were served."""
+        if not self.running:
+            return
+        self._loop.stop()
+        self.source, self.reasons = Source.NONE, ()
+        if self._lock_step:
+            # Nothing real moves, and a recorder must not lose the last command to the stop.
+            self._outputs.confirm()
+        self._outputs.send(self._pilot.stop(self._now_ns()))
+        self._outputs.confirm()
+
+    def close(self) -> None:
+        """Take the topics down and end the planning."""
+        if self.reload is not None:
+            self.reload.close()
+        for part in (*self._parts, self._process):
+            part.close()
+
+    def poll(self) -> None:
+        """Serve the control tick that is due, have chunks planned, do what can wait."""
+        served = False
+        if self.running:
+            self._offer_refused_tick_again()
+            self._watch_clock()
+            served = self._loop.poll()
+            if not self._lock_step:
+                self._pilot.think(self._now_ns(), self._inputs.collect)
+        # What can wait is done after a tick, so that it does not delay the next one.
+        self.idle = served or not self.running or self._loop.wait_s() > _CHORES_S
+        if self.idle:
+            self._do_chores()
+
+    def wait_s(self) -> float:
+        """Return the time to the next tick or plan, in seconds."""
+        wait_s = self._loop.wait_s()
+        if not self._lock_step and self._authority.armed:
+            wait_s = min(wait_s, self._pilot.planner.due_in_s(
+                self._now_ns(), self._pilot.steering))
+        return wait_s
+
+    def why_not_to_arm(self) -> str:
+        """Return what keeps the policy from being armed, in one line, or nothing."""
+        return '' if self._operator else foreign_publishers(self._node, self.facts.contract)
+
+    def heed_people(self) -> None:
+        """Stop at once where a person no longer lets anybody command."""
+        if not self.running or self.source == Source.NONE:
+            return
+        source, why = self._authority.source(self._now_ns())
+        if source == Source.NONE:
+            self._halt(Reason(subject='authority', stale=True, text=why))
+
+    def begin_reload(self, name: str, start: Callable[[], PlanningProcess]) -> str:
+        """Load another bundle in a process that `start` makes; return what is said of it."""
+        self.reload = Reload(
+            name, start, self.facts, self._settings.steering, self._settings['seed'])
+        return self.reload.progress
+
+    def figures(self) -> dict[str, str]:
+        """Return counts and times as text."""
+        schedule, counts = self._pilot.schedule, self._pilot.planner.counts
+        shadow = {} if self._operator is None else self._operator.figures()
+        return {**self._cadence.figures(), 'late_plans': str(counts.late),
+                'dropped_actions': str(schedule.dropped), **shadow}
+
+    def take_complaints(self) -> list[str]:
+        """Return what was wrong since the last call, one line a kind."""
+        return self._cadence.take_complaints()
+
+    def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
+        began_s = time.perf_counter()
+        # A picture takes long to copy, and the command does not depend on it.
+        self._inputs.collect(pictures=self._lock_step)
+        self._pilot.steering = self.steering
+        self._pilot.shows_chunks = self._outputs.shows_chunks()
+        if self._seed != self._settings['seed']:
+            self._seed = self._settings['seed']
+            self._pilot.planner.reseed(self._seed)
+        decision = self._pilot.tick(tick, self._now_ns)
+        self._carry_out(decision)
+        self._cadence.record(decision, skipped=skipped, tick_s=time.perf_counter() - began_s)
+        self._collect()
+        if self._operator is not None and decision.acting:
+            self._operator.compare(decision.command, self._now_ns())
+        self._refused_at = None if decision.acting else self._inputs.count
+
+    def _carry_out(self, decision: Decision) -> None:
+        """Publish what was decided and tell what has changed."""
+        self._outputs.send(decision.messages, decision.chunks)
+        before, self.source = self.source, decision.source
+        subjects = {reason.subject for reason in self.reasons}
+        self.reasons = decision.reasons
+        # Waiting for a person is no news.
+        news = {reason.subject for reason in decision.reasons} - {'authority'} or (
+            subjects != {'authority'})
+        if decision.source == Source.NONE and news:
+            self._log.warning(
+                f'not acting: {"; ".join(map(str, decision.reasons))}',
+                throttle_duration_sec=_LOG_INTERVAL_S)
+        elif decision.source not in (before, Source.NONE):
+            self._log.info(
+                {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[decision.source],
+                throttle_duration_sec=_LOG_INTERVAL_S)
+        if decision.source != before:
+            self._changed()
+
+    def _halt(self, reason: Reason) -> None:
+        self._carry_out(self._pilot.halt(reason, self._now_ns()))
+        self._log.error(f'stopped: {reason}')
+        self._changed()
+
+    def _watch_clock(self) -> None:
+        """Stop the robot when the node's clock cannot be trusted; a lock-step clock may wait."""
+        if self._lock_step:
+            return
+        before_s = time.monotonic()
+        now_ns, now_s = self._now_ns(), time.monotonic()
+        if now_ns == 0 or now_s - before_s > _ONE_INSTANT_S:
+            return
+        wrong = self._watch.look(now_ns, now_s)
+        if not wrong:
+            return
+        self._authority.forget_times()
+        if self._authority.armed or self.source != Source.NONE:
+            self._halt(Reason(subject='clock', text=wrong, disarms=True))
+        # What was received by the clock as it was is not comparable.
+        self._pilot.gate.clear()
+        self._loop.start()
+
+    def _do_chores(self) -> None:
+        if self.running:
+            self._look_for_others()
+            if time.monotonic() >= self._collect_due_s:
+                self._collect()
+        if self.reload is not None and not self.reload.done:
+            self._go_on_reloading()
+
+    def _look_for_others(self) -> None:
+        """Disarm where somebody else commands the robot."""
+        if (not self._authority.armed or time.monotonic() < self._graph_due_s
+                or self._operator is not None):
+            return
+        self._graph_due_s = time.monotonic() + _GRAPH_INTERVAL_S
+        if others := foreign_publishers(self._node, self.facts.contract):
+            self._halt(Reason(subject='command', text=others, disarms=True))
+
+    def _collect(self) -> None:
+        self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S
+        self._inputs.collect()
+
+    def _go_on_reloading(self) -> None:
+        self._inputs.collect()
+        progress = self.reload.progress
+        self.reload.poll(self._pilot, self._now_ns())
+        if self.reload.facts is not None:
+            self.facts, self._process = self.reload.facts, self.reload.process
+        if self.reload.done:
+            self._log.info(f'reload: {self.reload.progress}')
+        if self.reload.progress != progress:
+            self._changed()
+
+    def _teleoperate(self, key: str, values: np.ndarray) -> None:
+        if self.running:
+            self._outputs.send(self._pilot.teleoperate(key, values, self._now_ns()))
+
+    def _ready(self, tick_ns: int) -> bool:
+        """
+        Tell whether the observations of a tick are here, and the last command has arrived.
+
+        With the observations of the next tick the tick is over, so it is not served either.
+        """
+        self._inputs.collect()
+        gate = self._pilot.gate
+        return (self._outputs.connected() and self._outputs.received() and gate.ready(tick_ns)
+                and not gate.ready(tick_ns + self.facts.contract.clock.period_ns))
+
+    def _offer_refused_tick_again(self) -> None:
+        """In lock-step time stands still after a refusal, so new input makes its tick due."""
+        if self._lock_step and self._refused_at not in (None, self._inputs.count):
+            self._refused_at = None
+            self._loop.start()
+
+    def _now_ns(self) -> int:
+        return self._node.get_clock().now().nanoseconds
