@@ -27,6 +27,7 @@ from std_msgs.msg import Float64MultiArray
 from std_msgs.msg import String
 
 ROOT = Path(__file__).parents[2]
+CONTRACT = ROOT / 'config' / 'ur5e_cube.yaml'
 FAULTY = (str(ROOT / 'test' / 'nodes' / 'faulty_policy.py'),)
 PERIOD_NS = 50_000_000
 CAMERA = 'camera/front/image_raw'

@@ -1,9 +1,11 @@
 """Another bundle for a policy node that is at work."""
 
 import os
+import re
 import signal
 
 from lifecycle_msgs.msg import Transition
+from policy_harness import CONTRACT
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
 from policy_harness import Robot
@@ -16,9 +18,13 @@ _DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 
 @pytest.fixture(scope='module')
 def connection(tmp_path_factory, ros_module_domain):
+    folder = tmp_path_factory.mktemp('policy')
+    # Loading keeps a small machine busy, and with it the robot's end of the wires.
+    patient = re.sub(r'max_age_s: [0-9.]+', 'max_age_s: 2.0', CONTRACT.read_text('utf-8'))
+    (folder / 'contract.yaml').write_text(patient, 'utf-8')
     process = PolicyProcess(
-        FAULTY, tmp_path_factory.mktemp('policy') / 'log', ros_module_domain, bundle='good',
-        ramp_s=0.0)
+        FAULTY, folder / 'log', ros_module_domain, bundle='good', ramp_s=0.0,
+        contract=folder / 'contract.yaml')
     robot = Robot(process, ros_module_domain)
     try:
         robot.change(Transition.TRANSITION_CONFIGURE)
