@@ -7,6 +7,7 @@ import sys
 
 from lps_ros.control.pilot import Decision
 from lps_ros.nodes.bench_signals import load_signalling
+from lps_ros.nodes.policy_control import PolicyControl
 from lps_ros.nodes.policy_node import PolicyNode
 from lps_ros.nodes.process import run_node
 
@@ -15,12 +16,30 @@ from lps_ros.nodes.process import run_node
 _TICK = struct.Struct('<5q')
 
 
+class _NotingControl(PolicyControl):
+    """Notes one row a tick."""
+
+    rows = bytearray()
+    _row = (0, 0, 0, 0, 0)
+
+    def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
+        self._row = [tick, self._now_ns() - time_ns, skipped, 0, 0]
+        super()._on_tick(tick, time_ns, skipped)
+        self.rows += _TICK.pack(*self._row)
+
+    def _carry_out(self, decision: Decision) -> None:
+        super()._carry_out(decision)
+        if decision.acting:
+            self._row[3] = 1
+            self._row[4] = self._row[0] - decision.plan.tick - decision.step.index
+
+
 class BenchPolicyNode(PolicyNode):
     """The policy node as it is, beside whose log a file grows by one row a tick."""
 
+    control_type = _NotingControl
+
     def __init__(self) -> None:
-        self._rows = bytearray()
-        self._row = [0, 0, 0, 0, 0]
         super().__init__(load=load_signalling)
         self._ticks_file = self.declare_parameter('ticks_file', '').value
 
@@ -28,18 +47,7 @@ class BenchPolicyNode(PolicyNode):
         """Write the rows once nothing is measured any more."""
         super().stop()
         if self._ticks_file:
-            Path(self._ticks_file).write_bytes(self._rows)
-
-    def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
-        self._row = [tick, self._now_ns() - time_ns, skipped, 0, 0]
-        super()._on_tick(tick, time_ns, skipped)
-        self._rows += _TICK.pack(*self._row)
-
-    def _carry_out(self, decision: Decision) -> None:
-        super()._carry_out(decision)
-        if decision.acting:
-            self._row[3] = 1
-            self._row[4] = self._row[0] - decision.plan.tick - decision.step.index
+            Path(self._ticks_file).write_bytes(_NotingControl.rows)
 
 
 def main(args: Sequence[str] | None = None) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from copy import copy
 from functools import partial
+import time
 from typing import Any
 
 from lps_ros.contract import Contract
@@ -25,6 +26,8 @@ from rclpy.subscription import Subscription
 
 # Serialised messages begin with their byte order, then comes the stamp of the header.
 _STAMP_AT, _BODY_AT = 4, 16
+# How often, and for how long, events of subscriptions are waited for.
+_EVENTS_S, _MOMENT_S = 1.0, 0.005
 
 
 class PolicyInputs:
@@ -57,6 +60,8 @@ class PolicyInputs:
         for subscription in self._subscriptions:
             if pictures or not subscription.raw:
                 drain(subscription, subscription.callback)
+        if pictures:
+            self._group.collected()
         self._receive_clock.flush()
 
     def close(self) -> None:
@@ -109,15 +114,28 @@ class PolicyInputs:
 
 
 class _Awaited(CallbackGroup):
-    """Subscriptions for whose messages the executor waits under a condition only."""
+    """
+    Subscriptions for whose messages the executor waits under a condition only.
+
+    Their events, such as of a publisher that does not fit, are heard for a moment a second: a
+    wait for them ends at once where a message has come that nobody takes.
+    """
 
     def __init__(self, condition: Callable[[], bool]) -> None:
         super().__init__()
         self._condition = condition
+        self._events_due_s = self._events_until_s = 0.0
+
+    def collected(self) -> None:
+        """Take note that no message waits."""
+        now_s = time.monotonic()
+        if now_s >= self._events_due_s:
+            self._events_due_s, self._events_until_s = now_s + _EVENTS_S, now_s + _MOMENT_S
 
     def can_execute(self, entity: Any) -> bool:
-        # Their events, such as of a publisher that does not fit, are always heard.
-        return not isinstance(entity, Subscription) or self._condition()
+        if isinstance(entity, Subscription):
+            return self._condition()
+        return time.monotonic() < self._events_until_s or self._condition()
 
     def beginning_execution(self, entity: Any) -> bool:
         return self.can_execute(entity)

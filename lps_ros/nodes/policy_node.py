@@ -43,6 +43,7 @@ class PolicyNode(ManagedNode):
     """
 
     finished = False
+    control_type = PolicyControl  # for a subclass that measures
 
     def __init__(self, *, load: Callable[[str], Any] | None = None) -> None:
         """Take what loads a bundle, `load_bundle` unless given; another process calls it."""
@@ -88,7 +89,7 @@ class PolicyNode(ManagedNode):
             process.wait_ready()
             self._authority = Authority(self._settings.authority_limits())
             self._authority.press_stop(self._e_stop.pressed)
-            self._control = PolicyControl(
+            self._control = self.control_type(
                 self, process.facts, process, self._settings, self._authority,
                 self._receive_clock, self.changed_state)
         except Exception:
