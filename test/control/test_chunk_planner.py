@@ -89,22 +89,11 @@ def test_a_clock_that_jumped_back_makes_a_chunk_due(parts):
     assert parts.planner.due(9, _PRIOR)
 
 
-def test_an_observation_shortly_before_a_tick_is_that_ticks(parts):
-    of = parts.planner.tick_of_observation
-    assert [of(time_ms * MS) for time_ms in (500, 539, 540, 550)] == [10, 10, 11, 11]
-
-
-def test_when_to_look_again(parts):
-    planner = parts.planner
-    # How long a plan takes is not known yet: as early as an observation may be.
-    assert planner.due_in_s(505 * MS, _PRIOR) == pytest.approx(0.035)
+def test_nothing_is_to_look_for_until_a_chunk_is_due(parts):
     parts.plan(10, took_ms=4.0)
-    assert planner.due_in_s(505 * MS, _PRIOR) == math.inf
-    steering = Steering(mode='prior', replan_every=1)
-    assert planner.due_in_s(505 * MS, steering) == pytest.approx(0.045 - 0.006)
-    assert planner.due_in_s(539 * MS, steering) == pytest.approx(0.011 - 0.006)
-    parts.plan(11, took_ms=30.0)
-    assert planner.due_in_s(555 * MS, steering) == pytest.approx(0.035)
+    assert parts.planner.due_in_s(505 * MS, _PRIOR) == math.inf
+    every_tick = Steering(mode='prior', replan_every=1)
+    assert parts.planner.due_in_s(505 * MS, every_tick) == pytest.approx(0.045 - 0.006)
 
 
 def test_the_spare_actions_cover_the_slowest_of_the_last_plans(parts):

@@ -112,7 +112,7 @@ def test_a_robot_that_stops_to_think_plays_each_chunk_from_its_first_action_on()
     assert steps == [(n // 4, n % 4) for n in range(len(steps))]
     # It stands for the 120 ms in between, and what it sees is where the last action brought it.
     for request in rig.inference.requests[1:]:
-        assert request.observation[0] == request.tick * PERIOD_MS - 10
+        assert request.observation[0] == request.tick * PERIOD_MS
     gaps = np.diff(acting(decisions))
     assert sorted(set(gaps.tolist())) == [1, 4]
     stops = [tick for tick, d in decisions.items() if is_the_stop(d)]

@@ -164,6 +164,8 @@ def test_a_clock_that_jumps_back_stops_and_disarms(running, back_ms):
 def test_a_jump_back_that_is_seen_between_ticks_is_not_lost():
     rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6))
     rig.run(1, 40)
+    rig.now_ns += 10 * MS  # the plan that is under way comes
+    rig.pilot.think(rig.now_ns)
     rig.now_ns = 20 * PERIOD_MS * MS
     rig.observe(20 * PERIOD_MS)
     rig.pilot.planner.forget()

@@ -70,7 +70,7 @@ def test_what_is_under_way_is_told_to_the_planner_of_latents_alone(join):
     assert join != 'latent' or (how['join_steps'], how['join_weight']) == (5, 0.5)
 
 
-@pytest.mark.parametrize('takes_ms', [3, 30, 70, 120, 200])
+@pytest.mark.parametrize('takes_ms', [3, 30, 70, 120, 190])
 def test_a_chunk_comes_in_where_its_planner_was_told_it_would(takes_ms):
     rig = Rig(horizon=16, takes_ms=takes_ms, planner=TimeTeller(16),
               steering=Steering(mode='prior', replan_every=6, join='latent'))
