@@ -92,7 +92,8 @@ def _read(text: str) -> tuple[int, dict[str, Any]]:
             if content.get(name) is not None:
                 values[name] = kind(content[name])
         return _whole(content['time_ns']), values
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError,
+            OverflowError) as error:
         raise BagError(f'found {text[:60]!r}, expected the record of a tick '
                        f'({type(error).__name__}); check what publishes it') from error
 
