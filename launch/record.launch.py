@@ -25,6 +25,7 @@ PARAMETERS = {
     'leave_out': (str, 'Observation keys not to record, separated by commas'),
     'operator': (str, 'Who demonstrates'),
     'source': (str, 'Where the commands come from, teleop or policy'),
+    'ticks': (str, 'Topic on which the policy node tells of its ticks'),
     'keep_bag': (bool, 'Keep the raw messages of each episode as a rosbag2'),
     'image_format': (str, 'How frames are stored: jpeg, png or raw'),
     'use_sim_time': (bool, 'Take the time from /clock'),

@@ -91,6 +91,7 @@ def _info_lines(info: dict[str, Any]) -> Iterator[str]:
     for contract in info['contracts']:
         yield (f"contract {contract['name']}, {contract['rate_hz']:g} Hz, data hash "
                f"{contract['data_hash']}: {contract['episodes']} episodes")
+    yield from _commanded_lines(info['commanded'])
     yield (f"{'stream':<20}{'episodes':>9}{'messages':>10}{'rate/Hz':>9}{'gaps':>6}"
            f"{'longest/s':>11}{'repeats':>9}{'drops':>7}{'misfits':>9}{'stale ticks':>13}")
     for key, stream in info['streams'].items():
@@ -102,6 +103,17 @@ def _info_lines(info: dict[str, Any]) -> Iterator[str]:
     for path in info['damaged']:
         yield f'damaged: {path}; run `lps dataset verify`'
     yield from map(_unsaved_line, info['leftovers'])
+
+
+def _commanded_lines(commanded: dict[str, int]) -> Iterator[str]:
+    """Tell who commanded, where a policy node told of it."""
+    ticks = {name: count for name, count in commanded.items() if name != 'interventions'}
+    total = sum(ticks.values())
+    if total:
+        shares = ', '.join(f'{name} {100 * ticks[name] / total:.1f} %'
+                           for name in ('policy', 'teleop', 'none'))
+        yield (f"commanded by: {shares} of {total} ticks that a policy node told of; "
+               f"{commanded['interventions']} interventions")
 
 
 def _unsaved_line(log: str | Path) -> str:

@@ -1,11 +1,16 @@
 """Which topic of a recording is which stream of the contract."""
 
 from collections.abc import Mapping
+import logging
 from pathlib import Path
 
 from lps_ros.contract import Contract
 from lps_ros.data.errors import BagError
+from lps_ros.data.messages import STRING
+from lps_ros.data.provenance import TICKS_TOPIC
 from lps_ros.data.raw_log import absolute
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def match_topics(
@@ -33,6 +38,16 @@ def match_topics(
                 f'({spec.label}); correct the contract or the publisher')
         matched[spec.topic] = found
     return matched
+
+
+def ticks_topic(topics: Mapping[str, str], namespace: str, path: Path) -> str | None:
+    """Return the topic on which a policy node told of its ticks, None where there is none."""
+    texts = {name: kind for name, kind in topics.items() if kind == STRING}
+    try:
+        return _find(TICKS_TOPIC, texts, namespace, path)
+    except BagError as error:
+        _LOGGER.warning('%s; no provenance is kept', error)
+        return None
 
 
 def _find(topic: str, topics: Mapping[str, str], namespace: str, path: Path) -> str | None:

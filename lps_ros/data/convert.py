@@ -11,6 +11,7 @@ from lps_ros.contract import ContractError
 from lps_ros.contract import parse_contract
 from lps_ros.data.bag import Bag
 from lps_ros.data.bag_topics import match_topics
+from lps_ros.data.bag_topics import ticks_topic
 from lps_ros.data.episode_content import cut_episode
 from lps_ros.data.episode_file import store_episode
 from lps_ros.data.episode_mark import episode_marks
@@ -21,6 +22,7 @@ from lps_ros.data.errors import DataError
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.frames import IMAGE_FORMATS
 from lps_ros.data.messages import decode
+from lps_ros.data.provenance import TickRecords
 from lps_ros.data.raw_log import EVENTS_TOPIC
 from lps_ros.data.recorded_stream import RecordedStream
 from lps_ros.data.recorded_stream import StreamBuilder
@@ -35,10 +37,11 @@ _LOGGER = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class _Recording:
-    """A recording in memory: streams by key, and what the recorder marked."""
+    """A recording in memory: streams by key, what the recorder marked, what the policy told."""
 
     streams: dict[str, RecordedStream]
     events: list[Event]
+    records: TickRecords
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,7 +94,7 @@ def convert_recording(
     left_out: list[str] = []
     for mark in marks:
         try:
-            content = cut_episode(contract, mark, recording.streams)
+            content = cut_episode(contract, mark, recording.streams, recording.records)
         except EpisodeError as error:
             if len(marks) == 1:
                 raise EpisodeError(f'{path}: {error}') from error
@@ -126,7 +129,9 @@ def _read(
         if builder.spec.topic in topics:
             by_topic.setdefault(topics[builder.spec.topic], []).append(builder)
     events: list[Event] = []
-    for count, message in enumerate(bag.messages({*by_topic, EVENTS_TOPIC})):
+    records, ticks = TickRecords(), ticks_topic(bag.topics, namespace, bag.path)
+    for count, message in enumerate(bag.messages(
+            {*by_topic, EVENTS_TOPIC, *([ticks] if ticks else [])})):
         if progress is not None and count % _REPORT_EVERY == 0:
             progress(bag.fraction)
         try:
@@ -134,14 +139,19 @@ def _read(
             if message.topic == EVENTS_TOPIC:
                 events.append(Event.parse(content.data, message.received_ns))
                 continue
-            for builder in by_topic[message.topic]:
+            if message.topic == ticks:
+                records.add(content.data)
+            for builder in by_topic.get(message.topic, ()):
                 builder.add(message.received_ns, content)
         except DataError as error:
             raise BagError(f"{bag.path}: topic '{message.topic}' at {message.received_ns} ns: "
                            f'{error}') from error
     _judge_misfits(bag, builders.values())
-    return _Recording(
-        streams={key: builder.build() for key, builder in builders.items()}, events=events)
+    if records.misfits:
+        _LOGGER.warning("%s: left out %d messages on '%s': %s", bag.path, records.misfits, ticks,
+                        records.last_misfit)
+    return _Recording(streams={key: builder.build() for key, builder in builders.items()},
+                      events=events, records=records)
 
 
 def _judge_misfits(bag: Bag, builders: Iterable[StreamBuilder]) -> None:

@@ -12,6 +12,8 @@ from lps_ros.data.episode_mark import OUTCOMES
 from lps_ros.data.errors import DatasetError
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.files import is_locked
+from lps_ros.data.provenance import SOURCES
+from lps_ros.data.provenance import UNKNOWN
 from lps_ros.data.verification import verify_episode
 import numpy as np
 
@@ -85,12 +87,17 @@ class _Summary:
         self._duration_s = 0.0
         self._contracts: dict[str, dict[str, Any]] = {}
         self._streams: dict[str, dict[str, Any]] = {}
+        self._commanded = dict.fromkeys(
+            (*(source for source in SOURCES if source != UNKNOWN), 'interventions'), 0)
 
     def add(self, episode: Episode) -> None:
         # All is read before anything is counted, so that a damaged episode counts nowhere.
         streams = {key: (episode.statistics(key), _stale_ticks(episode, key))
                    for key in episode.keys}
+        commanded = {} if episode.provenance is None else episode.provenance.counts()
         contract = episode.contract
+        for name, count in commanded.items():
+            self._commanded[name] += count
         self._ticks[episode.outcome].append(len(episode.ticks_ns))
         self._duration_s += (int(episode.ticks_ns[-1]) - int(episode.ticks_ns[0])) * 1e-9
         known = self._contracts.setdefault(contract.data_hash, {
@@ -123,6 +130,7 @@ class _Summary:
                 for outcome, ticks in self._ticks.items()},
             'contracts': [{'data_hash': data_hash, **known}
                           for data_hash, known in self._contracts.items()],
+            'commanded': dict(self._commanded),
             'streams': {key: {**total, 'rate_hz': round(total['rate_hz'], 3)}
                         for key, total in self._streams.items()},
         }

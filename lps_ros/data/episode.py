@@ -24,6 +24,7 @@ from lps_ros.data.errors import EpisodeError
 from lps_ros.data.frames import each_frame
 from lps_ros.data.frames import Frames
 from lps_ros.data.frames import IMAGE_FORMATS
+from lps_ros.data.provenance import Provenance
 import numpy as np
 
 _STATISTICS = ('count', 'rate_hz', 'gaps', 'longest_gap_s', 'duplicates', 'drops', 'misfits')
@@ -146,6 +147,26 @@ class Episode:
         with self._intact('stream'):
             return tuple(
                 spec.key for spec in self._specs() if f'stream/{spec.key}' in self._file)
+
+    @cached_property
+    def provenance(self) -> Provenance | None:
+        """Where each tick's command came from, None where no policy node told of it."""
+        with self._intact('provenance'):
+            if 'provenance' not in self._file:
+                return None
+            names = [str(name) for name in self._attributes_of(
+                self._file['provenance'])['sources']]
+            keys = list(self._file['provenance'].get('age_s', ()))
+            source = [names[number] for number in self._read('provenance/source', np.uint8)]
+        columns = {name: self._read(f'provenance/{name}', dtype) for name, dtype in (
+            ('chunk', np.int64), ('index', np.int64), ('plan_s', np.float64),
+            ('unfamiliarity', np.float64))}
+        age_s = {key: self._read(f'provenance/age_s/{key}', np.float64) for key in keys}
+        lengths = {len(column) for column in (source, *columns.values(), *age_s.values())}
+        if lengths != {len(self.ticks_ns)}:
+            raise EpisodeError(f'{self.path}: provenance of {sorted(lengths)} ticks, expected '
+                               f'{len(self.ticks_ns)}; convert its recording again')
+        return Provenance(source=source, age_s=age_s, **columns)
 
     def stream(self, key: str) -> Stream:
         """Return all messages of a stream."""

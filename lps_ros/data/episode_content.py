@@ -8,6 +8,8 @@ from lps_ros.contract import Contract
 from lps_ros.contract import Observation
 from lps_ros.data.episode_mark import EpisodeMark
 from lps_ros.data.errors import EpisodeError
+from lps_ros.data.provenance import Provenance
+from lps_ros.data.provenance import TickRecords
 from lps_ros.data.recorded_stream import RecordedStream
 from lps_ros.data.sampling import action_index
 from lps_ros.data.sampling import observation_index
@@ -23,11 +25,12 @@ class EpisodeContent:
     ticks_ns: np.ndarray
     streams: Mapping[str, RecordedStream]
     index: Mapping[str, np.ndarray]
+    provenance: Provenance | None  # where no policy ran: none
 
 
 def cut_episode(
         contract: Contract, mark: EpisodeMark,
-        streams: Mapping[str, RecordedStream]) -> EpisodeContent:
+        streams: Mapping[str, RecordedStream], records: TickRecords) -> EpisodeContent:
     """
     Return the episode between a mark's start and end.
 
@@ -66,4 +69,5 @@ def cut_episode(
                            if isinstance(spec, Action)
                            else observation_index(ticks_ns, received_ns))
     return EpisodeContent(
-        contract=contract, mark=mark, ticks_ns=ticks_ns, streams=kept, index=index)
+        contract=contract, mark=mark, ticks_ns=ticks_ns, streams=kept, index=index,
+        provenance=records.provenance(ticks_ns, [spec.key for spec in contract.observations]))

@@ -18,6 +18,8 @@ from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.files import place
 from lps_ros.data.files import write_new
+from lps_ros.data.provenance import Provenance
+from lps_ros.data.provenance import SOURCES
 from lps_ros.data.raw_log import absolute
 from lps_ros.data.recorded_stream import RecordedStream
 import numpy as np
@@ -69,6 +71,8 @@ def encode_episode(content: EpisodeContent) -> bytes:
         _write(file, 'tick/time_ns', content.ticks_ns)
         for key, index in content.index.items():
             _write(file, f'tick/index/{key}', index)
+        if content.provenance is not None:
+            _write_provenance(file.create_group('provenance'), content.provenance)
         file.flush()
         return file.id.get_file_image()
 
@@ -116,6 +120,17 @@ def _write_stream(
     else:
         _write(group, 'data', stream.rows)
         group.attrs['columns'] = list(row_columns(spec))
+
+
+def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:
+    """Store what is known of the ticks; a source is a number into the attribute `sources`."""
+    group.attrs['sources'] = list(SOURCES)
+    _write(group, 'source', np.array(
+        [SOURCES.index(source) for source in provenance.source], np.uint8))
+    for name in ('chunk', 'index', 'plan_s', 'unfamiliarity'):
+        _write(group, name, getattr(provenance, name))
+    for key, age_s in provenance.age_s.items():
+        _write(group, f'age_s/{key}', age_s)
 
 
 def _write_sources(group: h5py.Group, stream: RecordedStream, content: EpisodeContent) -> None:

@@ -13,6 +13,7 @@ from lps_ros.data.episode import Episode
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.errors import one_line
 from lps_ros.data.frames import Frames
+from lps_ros.data.provenance import SOURCES
 from lps_ros.data.sampling import action_index
 from lps_ros.data.sampling import observation_index
 import numpy as np
@@ -72,6 +73,7 @@ def _problems(episode: Episode, contract: Contract | None) -> Iterator[str]:
         if differing:
             yield f'other data contract: {"; ".join(differing)}'
     yield from _tick_problems(episode)
+    yield from _provenance_problems(episode)
     for spec in (*episode.contract.observations, *episode.contract.actions):
         if spec.key in episode.keys:
             for problem in _stream_problems(episode, spec):
@@ -86,6 +88,23 @@ def _tick_problems(episode: Episode) -> Iterator[str]:
     first = clock.index_at_or_before(int(ticks_ns[0]))
     if not np.array_equal(ticks_ns, clock.time_ns(first + np.arange(len(ticks_ns)))):
         yield f'ticks are not those of a clock of {clock.rate_hz:g} Hz'
+
+
+def _provenance_problems(episode: Episode) -> Iterator[str]:
+    provenance = episode.provenance
+    if provenance is None:
+        return
+    if strange := sorted(set(provenance.source) - set(SOURCES)):
+        yield f"provenance: found source '{strange[0]}', expected one of {', '.join(SOURCES)}"
+    policy = np.array([source == 'policy' for source in provenance.source])
+    without = policy & ((provenance.chunk < 0) | (provenance.index < 0))
+    if without.any():
+        yield f'provenance: {int(without.sum())} ticks of the policy without a chunk'
+    if (~policy & (provenance.chunk >= 0)).any():
+        yield (f'provenance: {int((~policy & (provenance.chunk >= 0)).sum())} ticks with a chunk '
+               'that are not of the policy')
+    if (provenance.plan_s < 0.0).any():
+        yield 'provenance: planning took less than no time'
 
 
 def _stream_problems(episode: Episode, spec: Observation | Action) -> Iterator[str]:

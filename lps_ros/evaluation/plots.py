@@ -90,6 +90,63 @@ def commands_over_time(times_s: np.ndarray, recorded: np.ndarray, policy: np.nda
     return figure
 
 
+def run_over_time(timeline: Mapping[str, Sequence[float]], period_s: float) -> Figure:
+    """Return who commanded over a whole run, and the worst tick and gap of each bin."""
+    figure, axes = _figure(2, 1, 9.0, 4.6)
+    shares, worst = axes[:, 0]
+    width_s, ticks = timeline['width_s'], np.array(timeline['ticks'])
+    edges_s = width_s * np.arange(len(ticks) + 1)
+    expected = np.maximum(ticks + np.array(timeline['skipped']), 1)
+    below = np.zeros(len(ticks))
+    for name, colour, label in (('policy', COLOURS[2], 'policy'),
+                                ('teleop', COLOURS[0], 'a person')):
+        share = 100.0 * np.array(timeline[name]) / expected
+        shares.stairs(below + share, edges_s, baseline=below, fill=True, color=colour, label=label)
+        below = below + share
+    shares.set(ylabel='ticks commanded by (%)', ylim=(0.0, 102.0))
+    for name, colour, label in (('gap_s', COLOURS[1], 'gap between commands'),
+                                ('work_s', COLOURS[0], 'work of a tick'),
+                                ('late_s', COLOURS[3], 'lateness of a tick')):
+        worst.stairs(1e3 * np.array(timeline[name]), edges_s, color=colour, label=label)
+    _against_period(worst, period_s)
+    worst.set(xlabel='time in the run (s)', ylabel=f'worst of {width_s:g} s (ms)')
+    for axis in (shares, worst):
+        axis.set_xlim(0.0, edges_s[-1])
+        axis.legend(frameon=False, loc='center left', bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def newest_ticks(recent: Mapping[str, Sequence[float | None]], period_s: float) -> Figure:
+    """Return what each of the newest ticks cost, who commanded, and the age of its input."""
+    figure, axes = _figure(2, 1, 9.0, 4.6)
+    cost, ages = axes[:, 0]
+    columns = {name: np.array(column, np.float64) for name, column in recent.items()}
+    times_s = columns['time_s']
+    work_s = sum(columns[name] for name in ('collect_s', 'decide_s', 'publish_s'))
+    for values, colour, label in (
+            (work_s, COLOURS[0], 'work of the tick'), (columns['late_s'], COLOURS[3], 'lateness'),
+            (columns['plan_s'], COLOURS[4], 'plan of its chunk')):
+        cost.plot(times_s, 1e3 * values, '.', color=colour, markersize=3, label=label)
+    _against_period(cost, period_s)
+    ages.plot(times_s, 100.0 * columns['age_share'], '.', color=COLOURS[5], markersize=3,
+              label='oldest input')
+    ages.axhline(100.0, color='#5b6577', linestyle='--', linewidth=1.0, label='allowed')
+    cost.set(ylabel='time (ms)')
+    ages.set(xlabel='time in the run (s)', ylabel='of the age allowed (%)', yscale='log')
+    for axis in (cost, ages):
+        axis.fill_between(times_s, 0, 1, where=columns['source'] == 0, step='mid',
+                          transform=axis.get_xaxis_transform(), color='#f3d2cf', linewidth=0,
+                          label='no command')
+        axis.legend(frameon=False, loc='center left', bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def _against_period(axis: Axes, period_s: float) -> None:
+    axis.axhline(1e3 * period_s, color='#5b6577', linestyle='--', linewidth=1.0,
+                 label='control period')
+    axis.set_yscale('log')
+
+
 def _panels(count: int) -> tuple[Figure, list[Axes]]:
     columns = min(count, 3)
     rows = -(-count // columns)

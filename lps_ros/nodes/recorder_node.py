@@ -12,7 +12,6 @@ import sys
 import time
 from typing import Any
 
-from lps_ros.contract import Action
 from lps_ros.contract import ContractError
 from lps_ros.contract import extract
 from lps_ros.contract import load_contract
@@ -20,6 +19,8 @@ from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.data import DataError
 from lps_ros.data.messages import decode
+from lps_ros.data.messages import STRING
+from lps_ros.data.provenance import TICKS_TOPIC
 from lps_ros.data.recording import jumped_back
 from lps_ros.data.recording import Recording
 from lps_ros.nodes.parameters import declare
@@ -62,9 +63,14 @@ class RecorderNode(Node):
         self._newest_ns = 0
         self._saved = {'success': 0, 'failure': 0}
         self._status = self.create_publisher(String, '~/status', LATCHED)
-        self._streams: dict[str, tuple[Observation | Action, Subscription]] = {}
-        for spec in self._specs():
-            self._subscribe(spec, ReliabilityPolicy.RELIABLE)
+        # By the topic's name in the recording: its type and subscription.
+        self._streams: dict[str, tuple[str, Subscription]] = {}
+        for spec in (*self._contract.observations, *self._contract.actions):
+            # Several keys may share a topic.
+            if spec.topic not in self._streams:
+                self._subscribe(spec.topic, spec.type)
+        if self._ticks:
+            self._subscribe(TICKS_TOPIC, STRING)
         for name, act in (
                 ('start', self._start), ('save_success', partial(self._save, 'success')),
                 ('save_failure', partial(self._save, 'failure')), ('discard', self._discard)):
@@ -98,6 +104,10 @@ class RecorderNode(Node):
         declare(self, 'source', 'teleop', 'Where the commands come from, teleop or policy.')
         declare(self, 'policy', '',
                 'Settings of the commanding policy as JSON, which lps replay repeats.')
+        self._ticks = declare(
+            self, 'ticks', 'policy/tick',
+            'Topic on which the policy node tells of its ticks; empty: not recorded.',
+            read_only=True)
         declare(self, 'keep_bag', False, 'Keep the raw messages of each episode as a rosbag2.')
         declare(self, 'image_format', 'jpeg', 'How frames are stored.',
                 one_of=('jpeg', 'png', 'raw'))
@@ -115,15 +125,12 @@ class RecorderNode(Node):
         except ContractError as error:
             raise StartError(str(error)) from error
 
-    def _specs(self) -> list[Observation | Action]:
-        """Return one spec for each topic; several keys may share a topic."""
-        by_topic = {spec.topic: spec
-                    for spec in (*self._contract.observations, *self._contract.actions)}
-        return list(by_topic.values())
-
-    def _subscribe(self, spec: Observation | Action, reliability: ReliabilityPolicy) -> None:
-        self._streams[spec.topic] = (spec, self.create_subscription(
-            message_class(spec.type), spec.topic, partial(self._receive, spec.topic, spec.type),
+    def _subscribe(
+            self, topic: str, type_name: str,
+            reliability: ReliabilityPolicy = ReliabilityPolicy.RELIABLE) -> None:
+        self._streams[topic] = (type_name, self.create_subscription(
+            message_class(type_name), self._ticks if topic == TICKS_TOPIC else topic,
+            partial(self._receive, topic, type_name),
             QoSProfile(depth=_QUEUE_DEPTH, reliability=reliability), raw=True))
 
     def _match_reliability(self) -> None:
@@ -133,7 +140,7 @@ class RecorderNode(Node):
         Commands are reliable by convention, so the change, which costs messages, is for sensors;
         while recording only a stream that has brought nothing so far is changed.
         """
-        for topic, (spec, subscription) in list(self._streams.items()):
+        for topic, (type_name, subscription) in list(self._streams.items()):
             if self._recording is not None and topic in self._newest:
                 continue
             offers = {info.qos_profile.reliability
@@ -142,7 +149,7 @@ class RecorderNode(Node):
                       else ReliabilityPolicy.BEST_EFFORT)
             if offers and wanted != subscription.qos_profile.reliability:
                 self.destroy_subscription(subscription)
-                self._subscribe(spec, wanted)
+                self._subscribe(topic, type_name, wanted)
 
     def _receive(self, topic: str, type_name: str, cdr: bytes, info: dict[str, Any]) -> None:
         self._receive_clock.message(
@@ -201,7 +208,7 @@ class RecorderNode(Node):
         # What was in force at the start: the newest message of every topic.
         for topic, (cdr, sequence, received_ns) in sorted(
                 self._newest.items(), key=lambda item: item[1][-1]):
-            self._keep(topic, self._streams[topic][0].type, cdr, sequence, received_ns)
+            self._keep(topic, self._streams[topic][0], cdr, sequence, received_ns)
         self._mark('start', **details)
         if self._recording is None:
             raise StartError('the recording could not be written; ~/status says why')
@@ -280,8 +287,8 @@ class RecorderNode(Node):
         """Take what has arrived, and what was sent before now and is still on its way."""
         for pause_s in (0.0, _SETTLE_S):
             time.sleep(pause_s)
-            for topic, (spec, subscription) in self._streams.items():
-                drain(subscription, partial(self._receive, topic, spec.type))
+            for topic, (type_name, subscription) in self._streams.items():
+                drain(subscription, partial(self._receive, topic, type_name))
 
     def _tell(self, state: str, **details: str) -> None:
         self._status.publish(String(data=json.dumps(

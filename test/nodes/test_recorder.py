@@ -14,6 +14,9 @@ from geometry_msgs.msg import TwistStamped
 import h5py
 from lps_ros.cli.main import main as lps
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.contract import ControlClock
+from lps_ros.control.authority import Source
+from lps_ros.control.tick_record import TickRecord
 from lps_ros.data.convert import convert_bag
 from lps_ros.data.episode import Episode
 from lps_ros.nodes.process import StartError
@@ -172,6 +175,74 @@ def test_marked_episodes_land_whole_in_their_folders(lab: Lab) -> None:
         assert '/joint_states' in reader.topics
     again, = convert_bag(bag, None, lab.dataset / 'again')
     assert again.read_bytes() == success.read_bytes()
+
+
+class FakePolicy:
+    """Tells of its ticks as the policy node does: by itself, except while a person commands."""
+
+    def __init__(self, lab: Lab, topic: str) -> None:
+        self.source = Source.POLICY
+        self._lab = lab
+        self._clock = ControlClock(20.0)
+        self._told: int | None = None
+        self.publisher = lab.node.create_publisher(String, topic, 10)
+        lab.node.create_timer(0.005, self._tick)
+
+    def _tick(self) -> None:
+        now_ns = self._lab.node.get_clock().now().nanoseconds
+        tick = self._clock.index_at_or_before(now_ns)
+        if tick == self._told:
+            return
+        self._told = tick
+        chunk = ({'chunk': tick // 5, 'index': tick % 5, 'plan_s': 0.01}
+                 if self.source == Source.POLICY else {})
+        self.publisher.publish(String(data=TickRecord(
+            tick=tick, time_ns=int(self._clock.time_ns(tick)), source=self.source,
+            age_s={'joints': 0.004}, **chunk).to_json()))
+
+
+@pytest.mark.parametrize('topic', ['policy/tick', 'arm/pilot/tick'])
+def test_an_intervention_is_in_the_episode(lab: Lab, topic: str) -> None:
+    policy = FakePolicy(lab, topic)
+    lab.start(keep_bag=True, **({} if topic == 'policy/tick' else {'ticks': topic}))
+    lab.until(lambda: policy.publisher.get_subscription_count())
+    lab.call('start')
+    for source in (Source.POLICY, Source.TELEOP, Source.POLICY):
+        policy.source = source
+        lab.more(40)
+    lab.call('save_success')
+    success, = lab.files('success')
+    with h5py.File(success) as file:
+        group = file['provenance']
+        names = list(group.attrs['sources'])
+        sources = np.array([names[number] for number in group['source'][()]])
+        assert len(sources) == len(file['tick/time_ns'])
+        assert {'policy', 'teleop'} <= set(sources)
+        known = sources[sources != 'unknown']
+        assert [source for before, source in zip(['', *known], known) if source != before] == [
+            'policy', 'teleop', 'policy']
+        of_policy = sources == 'policy'
+        ticks = file['tick/time_ns'][()] // 50_000_000
+        assert np.array_equal(group['chunk'][()][of_policy], ticks[of_policy] // 5)
+        assert np.array_equal(group['index'][()][of_policy], ticks[of_policy] % 5)
+        assert (group['chunk'][()][~of_policy] == -1).all()
+        assert set(group['age_s/joints'][()][sources != 'unknown']) == {0.004}
+    assert lps(['dataset', 'verify', str(lab.dataset)]) == 0
+    bag, = lab.files('bags')
+    again, = convert_bag(bag, None, lab.dataset / 'again')
+    assert again.read_bytes() == success.read_bytes()
+
+
+def test_ticks_are_not_recorded_on_request(lab: Lab) -> None:
+    policy = FakePolicy(lab, 'policy/tick')
+    lab.start(ticks='')
+    lab.call('start')
+    lab.more(40)
+    assert policy.publisher.get_subscription_count() == 0
+    lab.call('save_success')
+    success, = lab.files('success')
+    with Episode.open(success) as episode:
+        assert episode.provenance is None
 
 
 def test_kill_in_mid_episode_loses_nothing_saved(lab: Lab) -> None:
