@@ -54,6 +54,7 @@ PARAMETERS = {
     'dead_man_button': (int, 'Index of that button'),
     'dead_man_s': (float, 'The button counts as released without a message for so long, in s'),
     'teleop_s': (float, 'Teleoperation ends without a command for so long, in s'),
+    'report_dir': (str, 'Folder for a report of each run, JSON and HTML'),
     'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),
     'lock_step_wait_s': (float, 'Longest wait of a tick for its observations, in s'),
     'use_sim_time': (bool, 'Take the time from /clock'),

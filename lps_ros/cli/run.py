@@ -39,6 +39,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help='move the robot at once; else when the service ~/arm is called')
     parser.add_argument('--shadow', action='store_true',
                         help='publish on shadow/<topic> only, and compare with the operator')
+    parser.add_argument('--report-dir', type=Path, default=Path('lps_runs'),
+                        help='folder for a report of each run, JSON and HTML (default lps_runs)')
     parser.add_argument('--inactive', action='store_true',
                         help='start as an unconfigured lifecycle node')
     parser.add_argument('--lock-step', action='store_true',
@@ -54,5 +56,6 @@ def run(arguments: argparse.Namespace) -> int:
         'mode': arguments.mode, 'candidates': arguments.candidates,
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
         'join': arguments.join, 'seed': arguments.seed, 'arm_on_activate': arguments.arm,
-        'shadow': arguments.shadow, 'autostart': not arguments.inactive,
+        'shadow': arguments.shadow, 'report_dir': str(arguments.report_dir),
+        'autostart': not arguments.inactive,
         'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments)

@@ -123,6 +123,15 @@ class RunLog:
             'arming': list(self._events), **self._gaps.figures(),
             'timeline': self._timeline.figures(), 'recent': self._recent_columns()}
 
+    def brief(self) -> dict[str, str]:
+        """Return the counts and the times of plans and ticks in ms as text, for a status line."""
+        counts = {name: str(count) for name, count in self._counts.items()}
+        for label, name in (('plan_ms', 'plan_s'), ('tick_ms', 'work_s'), ('late_ms', 'late_s')):
+            figures = self._spreads[name].figures()
+            if figures['count']:
+                counts |= {f'{label}_{q}': f'{1e3 * figures[q]:.2f}' for q in ('p50', 'p99')}
+        return counts
+
     def write_json(self, path: Path, **others: float) -> Path:
         """Write `figures` as a file that is whole or as it was before; raises OSError."""
         path = Path(path)

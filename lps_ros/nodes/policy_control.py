@@ -6,13 +6,14 @@ from typing import Any
 
 from lps_ros.control.authority import Authority
 from lps_ros.control.authority import Source
-from lps_ros.control.cadence import Cadence
 from lps_ros.control.clock_watch import ClockWatch
+from lps_ros.control.complaints import Complaints
 from lps_ros.control.gates import Reason
 from lps_ros.control.pilot import Decision
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
+from lps_ros.control.tick_record import tick_record
 from lps_ros.nodes.policy_bundle import BundleFacts
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.policy_outputs import PolicyOutputs
@@ -20,6 +21,7 @@ from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.policy_people import DeadMan
 from lps_ros.nodes.policy_people import foreign_publishers
 from lps_ros.nodes.policy_people import Teleoperation
+from lps_ros.nodes.policy_records import RunRecords
 from lps_ros.nodes.policy_reload import Reload
 from lps_ros.nodes.policy_shadow import OperatorCommands
 from lps_ros.nodes.receive_clock import ReceiveClock
@@ -65,7 +67,8 @@ class PolicyControl:
         self._pilot = Pilot(
             facts.contract, process, horizon=facts.horizon, steering=self.steering,
             execution=settings.execution(), authority=authority)
-        self._cadence = Cadence(period_s=facts.contract.clock.period_ns * 1e-9)
+        self._complaints = Complaints(period_s=facts.contract.clock.period_ns * 1e-9)
+        self._records = RunRecords(node, facts.contract, settings['report_dir'])
         self._inputs = PolicyInputs(
             node, facts.contract, self._pilot.gate, receive_clock,
             lock_step=lambda: self._lock_step)
@@ -76,7 +79,7 @@ class PolicyControl:
         if not shadow:
             people.append(Teleoperation(node, facts.contract, self._teleoperate))
         self._parts: list[Any] = [
-            self._inputs, self._outputs, *people, *filter(None, [self._operator])]
+            self._inputs, self._outputs, self._records, *people, *filter(None, [self._operator])]
         self._loop: TickLoop | None = None
         self._graph_due_s = self._collect_due_s = 0.0
 
@@ -97,7 +100,7 @@ class PolicyControl:
         clock = self.facts.contract.clock
         simulated = self._node.get_parameter('use_sim_time').value
         self._pilot.begin(self._seed, self._settings.execution())
-        self._cadence.reset()
+        self._records.begin()
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None
@@ -119,6 +122,7 @@ class PolicyControl:
             self._outputs.confirm()
         self._outputs.send(self._pilot.stop(self._now_ns()))
         self._outputs.confirm()
+        self._records.end(**self._counts())
 
     def close(self) -> None:
         """Take the topics down and end the planning."""
@@ -169,31 +173,43 @@ class PolicyControl:
 
     def figures(self) -> dict[str, str]:
         """Return counts and times as text."""
-        schedule, counts = self._pilot.schedule, self._pilot.planner.counts
         shadow = {} if self._operator is None else self._operator.figures()
-        return {**self._cadence.figures(), 'late_plans': str(counts.late),
-                'dropped_actions': str(schedule.dropped), **shadow}
+        return {**self._records.log.brief(),
+                **{name: str(count) for name, count in self._counts().items()}, **shadow}
 
     def take_complaints(self) -> list[str]:
         """Return what was wrong since the last call, one line a kind."""
-        return self._cadence.take_complaints()
+        return [*self._complaints.take(), *self._inputs.complaints()]
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
+        late_s = (self._now_ns() - time_ns) * 1e-9
         began_s = time.perf_counter()
         # A picture takes long to copy, and the command does not depend on it.
         self._inputs.collect(pictures=self._lock_step)
+        collected_s = time.perf_counter()
         self._pilot.steering = self.steering
         self._pilot.shows_chunks = self._outputs.shows_chunks()
         if self._seed != self._settings['seed']:
             self._seed = self._settings['seed']
             self._pilot.planner.reseed(self._seed)
         decision = self._pilot.tick(tick, self._now_ns)
+        decided_s = time.perf_counter()
         self._carry_out(decision)
-        self._cadence.record(decision, skipped=skipped, tick_s=time.perf_counter() - began_s)
+        record = tick_record(
+            decision, tick=tick, time_ns=time_ns, skipped=skipped, late_s=late_s,
+            collect_s=collected_s - began_s, decide_s=decided_s - collected_s,
+            publish_s=time.perf_counter() - decided_s)
+        self._records.tick(record, armed=self._authority.armed,
+                           why_not=self._authority.source(self._now_ns())[1])
+        self._complaints.record(decision, skipped=skipped)
         self._collect()
         if self._operator is not None and decision.acting:
             self._operator.compare(decision.command, self._now_ns())
         self._refused_at = None if decision.acting else self._inputs.count
+
+    def _counts(self) -> dict[str, int]:
+        return {'late_plans': self._pilot.planner.counts.late,
+                'dropped_actions': self._pilot.schedule.dropped}
 
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
@@ -216,7 +232,9 @@ class PolicyControl:
             self._changed()
 
     def _halt(self, reason: Reason) -> None:
-        self._carry_out(self._pilot.halt(reason, self._now_ns()))
+        now_ns = self._now_ns()
+        self._carry_out(self._pilot.halt(reason, now_ns))
+        self._records.halted(reason, now_ns)
         self._log.error(f'stopped: {reason}')
         self._changed()
 

@@ -11,6 +11,7 @@ from lps_ros.contract import extract
 from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 from lps_ros.control.gates import ObservationGate
+from lps_ros.control.stream_loss import StreamLoss
 from lps_ros.data import DataError
 from lps_ros.data.messages import decode
 from lps_ros.nodes.qos import SENSOR
@@ -50,6 +51,7 @@ class PolicyInputs:
         self._period_ns = contract.clock.period_ns
         self._receive_clock = receive_clock
         self._group = _Awaited(lock_step)
+        self._losses: dict[str, StreamLoss] = {}  # by topic, of cameras
         by_topic: dict[str, list[Observation]] = {}
         for spec in contract.observations:
             by_topic.setdefault(spec.topic, []).append(spec)
@@ -64,6 +66,10 @@ class PolicyInputs:
             self._group.collected()
         self._receive_clock.flush()
 
+    def complaints(self) -> list[str]:
+        """Return which cameras lose frames on the way, one line each."""
+        return [line for loss in self._losses.values() if (line := loss.complaint())]
+
     def close(self) -> None:
         """Unsubscribe."""
         for subscription in self._subscriptions:
@@ -72,6 +78,8 @@ class PolicyInputs:
 
     def _subscribe(self, topic: str, specs: list[Observation]) -> Subscription:
         pictures = specs[0].image is not None
+        if pictures:
+            self._losses[topic] = StreamLoss(topic)
         # rclpy writes overrides into the profile it is given.
         return self._node.create_subscription(
             message_class(specs[0].type), topic,
@@ -97,9 +105,13 @@ class PolicyInputs:
             return
         content = np.frombuffer(
             message, np.uint64, (len(message) - _BODY_AT) // 8, _BODY_AT)
+        stamp = _stamp_ns(message)
+        received_ns = info['received_timestamp']
+        if stamp and received_ns and not self._lock_step():
+            self._losses[specs[0].topic].see(stamp, received_ns, len(message))
         for spec in specs:
             self._receive_clock.message(info, partial(
-                self._accept, spec.key, partial(_picture, spec, message), _stamp_ns(message),
+                self._accept, spec.key, partial(_picture, spec, message), stamp,
                 content))
 
     def _accept(

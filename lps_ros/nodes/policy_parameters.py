@@ -13,7 +13,8 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
 
 _ON_CONFIGURING = (
-    'contract', 'shadow', 'dead_man_topic', 'dead_man_button', 'dead_man_s', 'teleop_s')
+    'contract', 'shadow', 'report_dir', 'dead_man_topic', 'dead_man_button', 'dead_man_s',
+    'teleop_s')
 _ON_ACTIVATING = (
     'lock_step', 'lock_step_wait_s', 'asynchronous', 'ramp_s', 'patience_s', 'max_unfamiliarity',
     'arm_on_activate')
@@ -132,6 +133,8 @@ def _declare(node: LifecycleNode) -> None:
             between=(0.01, 10.0))
     declare(node, 'teleop_s', 0.3,
             'Teleoperation ends without a command for so long, in s.', between=(0.01, 10.0))
+    declare(node, 'report_dir', '',
+            'Folder for a report of each run, JSON and HTML; empty: none.')
     declare(node, 'lock_step', False,
             'Whether a simulator waits for the command of a tick.')
     declare(node, 'lock_step_wait_s', 1.0,

@@ -16,6 +16,7 @@ from lps_ros.nodes.qos import COMMAND
 from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.ros_messages import message_class
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Joy
@@ -38,7 +39,10 @@ class EStop:
         self.pressed = False
         self._changed = changed
         for profile in (QoSProfile(depth=10), LATCHED):
-            node.create_subscription(Bool, topic, self._on_message, profile)
+            # What does not fit the one fits the other, so that nobody need be warned.
+            node.create_subscription(
+                Bool, topic, self._on_message, profile,
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
 
     def _on_message(self, message: Bool) -> None:
         self.pressed = message.data

@@ -23,7 +23,7 @@ def connection(tmp_path_factory, ros_module_domain):
     patient = re.sub(r'max_age_s: [0-9.]+', 'max_age_s: 2.0', CONTRACT.read_text('utf-8'))
     (folder / 'contract.yaml').write_text(patient, 'utf-8')
     process = PolicyProcess(
-        FAULTY, folder / 'log', ros_module_domain, bundle='good', ramp_s=0.0,
+        FAULTY, folder / 'log', ros_module_domain, bundle='good', ramp_s=0.0, replan_every=1,
         contract=folder / 'contract.yaml')
     robot = Robot(process, ros_module_domain)
     try:

@@ -11,7 +11,7 @@ from std_msgs.msg import Float64MultiArray
 def test_in_shadow_the_robot_follows_the_operator_and_the_error_is_told(tmp_path, ros_domain):
     process = PolicyProcess(
         FAULTY, tmp_path / 'log', ros_domain, bundle='good', shadow=True, autostart=True,
-        ramp_s=0.0)
+        ramp_s=0.0, replan_every=1)
     robot = Robot(process, ros_domain, twist='shadow/servo_node/delta_twist_cmds')
     try:
         robot.stream()

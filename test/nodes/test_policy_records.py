@@ -1,0 +1,47 @@
+"""What the policy node tells of every tick and of a run."""
+
+import json
+import re
+
+from policy_harness import FAULTY
+from policy_harness import PolicyProcess
+from policy_harness import Robot
+from std_msgs.msg import String
+
+
+def test_every_tick_is_told_and_a_run_ends_with_a_report(tmp_path, ros_domain):
+    process = PolicyProcess(
+        FAULTY, tmp_path / 'log', ros_domain, bundle='good', report_dir=tmp_path / 'runs',
+        autostart=True, replan_every=1)
+    robot = Robot(process, ros_domain)
+    try:
+        ticks = []
+        robot.node.create_subscription(
+            String, 'policy/tick', lambda message: ticks.append(json.loads(message.data)), 100)
+        timer = robot.stream()
+        robot.until(lambda: sum(tick['source'] == 'policy' for tick in ticks) > 20)
+        robot.node.destroy_timer(timer)
+        robot.until(lambda: ticks[-1]['source'] == 'none')
+        acted = [tick for tick in ticks if tick['source'] == 'policy']
+        assert {tick['index'] for tick in acted} <= set(range(5))
+        assert all(tick['index'] is not None and tick['plan_s'] < 1.0 and tick['q'] is None
+                   and set(tick['age_s']) == {'joints', 'gripper', 'tool', 'cube'}
+                   for tick in acted)
+        assert 'old by its' in ticks[-1]['reasons'][0]['text']
+        numbers = [tick['tick'] for tick in ticks]
+        assert numbers == sorted(set(numbers))
+        process.signal(2)
+        assert process.wait() == 0
+    finally:
+        robot.close()
+        process.close()
+    page, figures = sorted((tmp_path / 'runs').iterdir())
+    told = json.loads(figures.read_text('utf-8'))
+    assert told['ticks'] >= len(ticks) and told['acted'] >= len(acted)
+    assert any('old by its' in reason['text'] for reason in told['reasons'])
+    assert told['longest_gap']['why']
+    text = page.read_text('utf-8')
+    assert '<svg' in text or 'data:image/png' in text
+    assert not re.search(r'(src|href)="https?://', text)
+    assert 'Traceback' not in process.log()
+    assert 'longest gap between commands' in process.log()
