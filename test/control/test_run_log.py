@@ -10,10 +10,12 @@ from lps_ros.control.gates import Reason
 from lps_ros.control.run_log import RunLog
 from lps_ros.control.run_log import summary
 from lps_ros.control.spread import Spread
+from lps_ros.control.tick_record import tick_record
 from lps_ros.control.tick_record import TickRecord
 from lps_ros.control.timeline import Timeline
 import numpy as np
 from pilot_rig import ARM
+from pilot_rig import Rig
 import pytest
 
 PERIOD_NS = 50_000_000
@@ -128,6 +130,22 @@ def test_a_clock_that_jumps_back_makes_no_gap():
     figures = run([record(100), record(101), record(2), record(3)]).figures()
     assert figures['longest_gap']['gap_s'] == pytest.approx(0.05)
     assert figures['ticks'] == 4
+
+
+def test_a_pilot_whose_network_gets_stuck_is_told_so():
+    rig, log = Rig(horizon=3, takes_ms=20), RunLog(parse_contract(ARM))
+    for first, takes_ms in ((1, 20), (11, 10_000)):
+        rig.inference.takes_ms = takes_ms
+        for tick, decision in rig.run(first, first + 9).items():
+            log.add(tick_record(decision, tick=tick, time_ns=tick * PERIOD_NS))
+    log.armed(rig.authority.armed, rig.now_ns, rig.authority.source(rig.now_ns)[1])
+    figures = log.figures()
+    gap, = figures['stops']
+    assert gap == figures['longest_gap'] and gap['why'].startswith('no action is left')
+    assert not gap['ended'] and not gap['by_person'] and gap['gap_s'] > 0.2
+    assert figures['starved'] == 1 and figures['plans'] >= 3
+    assert figures['arming'][0]['why'].startswith('disarmed: no action is left')
+    assert figures['age_s']['force']['p50'] == pytest.approx(0.001, rel=0.03)
 
 
 def test_changes_of_arming_are_kept():
