@@ -10,14 +10,17 @@ STOPPED_M_S = 0.005
 class SimulatedTime:
     """The simulated time of any instant: the middleware stamps when a reading was sent."""
 
-    def __init__(self):
+    def __init__(self, real_time_factor):
+        self.factor = real_time_factor
         self._wall_ns, self._readings_ns = [], []
 
     def see(self, sent_ns, reading_ns):
-        """Take a reading of the simulator's clock."""
+        """Take a reading of the simulator's clock; return how long after the last one, in s."""
+        gap_s = (sent_ns - self._wall_ns[-1]) * 1e-9 if self._wall_ns else 0.0
         if not self._wall_ns or sent_ns > self._wall_ns[-1]:
             self._wall_ns.append(sent_ns)
             self._readings_ns.append(reading_ns)
+        return gap_s
 
     @property
     def newest_ns(self):
@@ -25,8 +28,9 @@ class SimulatedTime:
         return self._readings_ns[-1] if self._readings_ns else 0
 
     def at(self, wall_ns):
-        """Return the simulated time in ns at a wall time in ns."""
-        return float(np.interp(wall_ns, self._wall_ns, self._readings_ns))
+        """Return the simulated time in ns at a wall time in ns; it goes on if the clock ended."""
+        after_ns = max(0, wall_ns - self._wall_ns[-1]) * self.factor
+        return float(np.interp(wall_ns, self._wall_ns, self._readings_ns)) + after_ns
 
 
 class ToolPath:
@@ -42,9 +46,25 @@ class ToolPath:
             self._points.append(point)
 
     @property
+    def known(self):
+        """Tell whether anything is known."""
+        return len(self._times_ns) > 1
+
+    @property
+    def newest_ns(self):
+        """Return when it was last seen."""
+        return self._times_ns[-1]
+
+    @property
     def y(self):
         """Return how far to the left the tool is, in m."""
         return self._points[-1][1]
+
+    @property
+    def y_velocity(self):
+        """Return how fast the tool moves to the left, in m/s."""
+        return (self._points[-1][1] - self._points[-2][1]) / (
+            1e-9 * (self._times_ns[-1] - self._times_ns[-2]))
 
     def speeds(self, since_ns):
         """Return the ends (N,) in ns of the steps since a time and the speeds (N,) in m/s."""
@@ -86,12 +106,20 @@ class Commands:
         self._period_s = contract.clock.period_ns * 1e-9
         self._stops_with_zeros = action.stop == 'zeros'
         self._before = np.zeros(action.width) if self._stops_with_zeros else None
+        self._number = None  # of the message, by its publisher
         self.all = []
+        self.lost = 0
         self.range_used = self.step_used = 0.0  # of what is allowed, the largest so far
 
-    def see(self, sent_ns, values):
-        """Take a command (W,)."""
-        values = np.asarray(values, np.float64)
+    def see(self, info, values):
+        """Take a command (W,) and what the middleware says of its message."""
+        values, sent_ns = np.asarray(values, np.float64), info['source_timestamp']
+        number, before = info['publication_sequence_number'], self._number
+        self._number = number
+        if before is not None and number > before + 1:
+            # A step over a command that was not heard is not known.
+            self.lost += number - before - 1
+            self._before = None
         self.all.append(Command(sent_ns, values))
         if not np.isfinite(values).all():
             self.range_used = self.step_used = np.inf
@@ -104,13 +132,20 @@ class Commands:
                 self.step_used, (np.abs(values - self._before) / self._largest_step()).max())
         self._before = values
 
+    def take_use(self):
+        """Return how much of range and step was used, 1 is all, and begin from nothing."""
+        used = self.range_used, self.step_used
+        self.range_used = self.step_used = 0.0
+        return used
+
     def since(self, wall_ns):
         """Return the commands sent at or after a wall time."""
         return [command for command in self.all if command.sent_ns >= wall_ns]
 
     def begin_anew(self):
-        """A node that has just started knows nothing of the commands before."""
+        """Compare the next command with none: a node that begins knows of none before."""
         self._before = np.zeros_like(self._limits.low) if self._stops_with_zeros else None
+        self._number = None
 
     def _largest_step(self):
         step, velocity = self._limits.step, self._limits.velocity

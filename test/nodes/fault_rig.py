@@ -1,233 +1,203 @@
-"""A policy node that moves the simulated arm, each in its process; what it sees passes here."""
+"""The simulated arm, the policy that moves it, and what goes wrong between them."""
 
-from collections import deque
-from dataclasses import dataclass
 import json
 import time
 
-from fault_measure import Commands
-from fault_measure import SimulatedTime
-from fault_measure import ToolPath
-from fault_planner import CONTRACT
+from fault_planner import FAR_M
 from fault_planner import REAL_TIME_FACTOR
-from geometry_msgs.msg import PoseStamped
+from fault_relay import BEHIND
+from fault_relay import Relay
+from fault_relay import Tampering
+from fault_relay import TWIST
 from geometry_msgs.msg import TwistStamped
-from lps_ros.contract import load_contract
-from lps_ros.nodes.camera_messages import image
-from lps_ros.nodes.camera_messages import stamped_header
+from lifecycle_msgs.msg import Transition
+from lps_ros.nodes.process import StartError
 from lps_ros.nodes.qos import LATCHED
-from lps_ros.nodes.qos import SENSOR_SOURCE
 from lps_ros.nodes.remote import Remote
-from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
-from policy_harness import CAMERA
 from policy_harness import NodeProcess
-from policy_harness import PERIOD_NS
 from policy_harness import PolicyProcess
+from policy_harness import ROOT
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
-from rclpy.qos import QoSProfile
-from rosgraph_msgs.msg import Clock
-from sensor_msgs.msg import JointState
-from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool
-from std_msgs.msg import Float64MultiArray
 from std_msgs.msg import String
 
-TWIST = 'servo_node/delta_twist_cmds'
-_POLICY = (str(CONTRACT.with_name('fault_planner.py')),)
-_SIMULATOR = ('-m', 'lps_ros.nodes.simulated_robot_node')
-_SEEN = {'/clock': '/seen/clock', 'joint_states': 'seen/joint_states',
-         'tool_pose': 'seen/tool_pose'}
-_EVERYTHING = QoSProfile(depth=1000)
-_PATIENCE_S = 60.0
-_REST_NS = 200_000_000
-
-
-@dataclass
-class Tampering:
-    """What is wrong with what the policy gets to see."""
-
-    clock_runs: bool = True
-    clock_ahead_ns: int = 0
-    joints_late_ns: int = 0
-    joints_nan: bool = False
-    camera_there: bool = True
-    camera_frozen: bool = False
-    switch_held: bool = True
+CONFIGURE = Transition.TRANSITION_CONFIGURE
+ACTIVATE = Transition.TRANSITION_ACTIVATE
+DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+PATIENCE_S = 1.0  # of the policy, simulated
+_WAIT_S = 90.0  # a loaded machine takes half a minute to import torch
+_FAST_M_S = 0.05
+_STEADY_NS = 100_000_000
+_TURNS_BEFORE_M = 0.1  # it must not turn round while a fault is looked at
 
 
 class FaultRig:
-    """Starts both nodes and stands between them; keeps what the arm did and was told."""
+    """An arm that moves to and fro in one process, its policy in another, and this one between."""
 
-    def __init__(self, folder, domain_id):
-        self.folder = folder
-        self.tampering = Tampering()
-        self.time, self.path = SimulatedTime(), ToolPath()
-        contract = load_contract(CONTRACT)
-        self.twists, self.openings = (
-            Commands(contract, key) for key in ('twist', 'gripper_command'))
-        self.statuses = []
-        self._domain_id = domain_id
-        self._starts = 0
-        self.bundle = folder / 'good'
+    def __init__(self, folder, domain):
+        self._folder, self._domain = folder, domain
+        self.bundle = folder / 'bundle'
         self.bundle.mkdir()
-        self.plans('well')
-        self.policy = self.simulator = None
-        self._late_joints = deque()
-        self._rng = np.random.default_rng(0)
-        self._picture = None
+        self.network('')
+        # The second one is there for when the first has been ended.
+        self.policies = [self._policy(name) for name in ('policy', 'policy_2')]
+        self.policy = self.policies[0]
+        self._simulators = []
         self._context = rclpy.Context()
-        rclpy.init(context=self._context, domain_id=domain_id)
-        self.node = Node('fault_rig', context=self._context)
+        rclpy.init(context=self._context, domain_id=domain)
+        self.node = Node('test_between', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
-        self.remote = Remote(self.node, self._spin_once, timeout_s=_PATIENCE_S)
-        self._connect()
+        self._remote = Remote(self.node, self._spin_once, timeout_s=_WAIT_S)
+        self.relay = Relay(self.node)
+        self._e_stop = self.node.create_publisher(Bool, 'e_stop', 10)
+        self._other = None
+        for policy in self.policies:
+            policy.statuses = []
+            self.node.create_subscription(
+                String, f'{policy.name}/status', lambda message, policy=policy:
+                policy.statuses.append(json.loads(message.data)), LATCHED)
         self.start_simulator()
-        self.start_policy()
-
-    def plans(self, how):
-        """Have the network fail in this way from its next plan on."""
-        # Replaced in one go: the network may be reading it.
-        new = self.bundle / 'new'
-        new.write_text(how, encoding='utf-8')
-        new.rename(self.bundle / 'fault')
-
-    def start_simulator(self):
-        """Start the simulated robot; its clock begins at the beginning."""
-        self.time, self.path = SimulatedTime(), ToolPath()
-        self.simulator = NodeProcess(
-            _SIMULATOR, self._log('simulator'), self._domain_id, mode='free',
-            real_time_factor=REAL_TIME_FACTOR, episode_steps=0)
-
-    def start_policy(self):
-        """Start the policy node and wait until it is active, not armed."""
-        remaps = [each for topic, seen in _SEEN.items() for each in ('-r', f'{topic}:={seen}')]
-        self.statuses.clear()
-        self.twists.begin_anew()
-        self.openings.begin_anew()
-        self.policy = PolicyProcess(
-            _POLICY, self._log('policy'), self._domain_id, *remaps, use_sim_time=True,
-            autostart=True, bundle=self.bundle, ramp_s=0.2, dead_man_topic='joy',
-            arm_on_activate=False)
-        self.until(lambda: self.statuses and self.statuses[-1]['state'] == 'active'
-                   and self.time.newest_ns)
+        self.activate()
 
     def close(self):
-        """End both."""
-        for process in (self.policy, self.simulator):
-            if process is not None:
-                process.close()
+        """End everything."""
+        for process in (*self.policies, *self._simulators):
+            process.close()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
 
+    def network(self, fault):
+        """Choose what is wrong with the network; see fault_planner."""
+        file = self.bundle / 'fault'
+        file.with_suffix('.new').write_text(fault, encoding='utf-8')
+        file.with_suffix('.new').replace(file)
+
+    def start_simulator(self):
+        """Start the arm's simulator and wait until it runs."""
+        remaps = [part for topic, behind in BEHIND.items()
+                  for part in ('-r', f'{topic}:={behind}')]
+        self.simulator = NodeProcess(
+            ('-m', 'lps_ros.nodes.simulated_robot_node'),
+            self._folder / f'simulator_{len(self._simulators)}.log', self._domain, *remaps,
+            mode='free', real_time_factor=REAL_TIME_FACTOR, episode_steps=0)
+        self._simulators.append(self.simulator)
+        self.relay.begin_anew()
+        self.until(lambda: self.relay.path.known)
+
+    def _use_second_policy(self):
+        self.policy = self.policies[1]
+        self.activate()
+
+    def end_policy(self, number):
+        """End the policy by a signal, and keep the streams going until it has ended."""
+        self.policy.ended = True
+        self.policy.signal(number)
+        self.until(lambda: not self.policy.alive())
+
+    def tamper_no_more(self):
+        """Pass the streams on as they are."""
+        self.relay.tampering = Tampering()
+
+    def activate(self):
+        """Configure and activate the policy."""
+        self.until(lambda: self.policy.statuses)
+        if self.status['state'] == 'unconfigured':
+            self.change(CONFIGURE)
+            self.until(self.relay.heard_by_policy)
+        for commands in self.relay.commands.values():
+            commands.begin_anew()
+        self.change(ACTIVATE)
+
+    def change(self, transition):
+        """Take the policy through a lifecycle transition."""
+        self._remote.change_state(self.policy.name, transition)
+
+    def trigger(self, service):
+        """Call a Trigger service of the policy."""
+        return self._remote.trigger(f'{self.policy.name}/{service}')
+
+    def reload(self):
+        """Have the policy load its bundle again; return what came of it once that is known."""
+        self.policy.statuses.clear()
+        self.trigger('reload')
+        return self.reloaded()
+
+    def reloaded(self):
+        """Return what came of the reload that is under way."""
+        def over():
+            return self.policy.statuses and any(
+                word in self.status['reload'] for word in ('refused', 'has taken over'))
+        self.until(over)
+        return self.status['reload']
+
     @property
     def status(self):
-        """Return what the policy node last said of itself."""
-        return self.statuses[-1]
+        """Return the policy's last word."""
+        return self.policy.statuses[-1]
+
+    def press_e_stop(self, pressed):
+        """Press or release the e-stop."""
+        self._e_stop.publish(Bool(data=pressed))
+
+    def command_too(self, commands):
+        """Begin to command the arm beside the policy, or leave it alone again."""
+        if commands:
+            self._other = self.node.create_publisher(TwistStamped, TWIST, 1)
+            twist = TwistStamped()
+            twist.header.frame_id, twist.twist.linear.y = 'base_link', 0.1
+            self._other.publish(twist)
+        else:
+            self.node.destroy_publisher(self._other)
+
+    def set_off(self):
+        """Wait until the policy moves the arm fast, and not about to turn; arm it where needed."""
+        if self.policy.ended:
+            self._use_second_policy()
+        while not self._moves_well():
+            self.until(lambda: self.status['armed'] or self._arm())
+            self.until(lambda: self._moves_well() or not self.status['armed'])
+
+    def _arm(self):
+        try:
+            self.trigger('arm')
+        except StartError:
+            return False
+        self.until(lambda: self.status['armed'])
+        return True
+
+    def _moves_well(self):
+        path = self.relay.path
+        _, speeds = path.speeds(self.relay.time.newest_ns - _STEADY_NS)
+        outwards = path.y * path.y_velocity > 0
+        return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > _FAST_M_S
+                and not (outwards and abs(path.y) > FAR_M - _TURNS_BEFORE_M))
 
     def until(self, condition):
-        """Pass messages on until the condition holds."""
-        end_s = time.monotonic() + _PATIENCE_S
+        """Turn the executor until the condition holds."""
+        end_s = time.monotonic() + _WAIT_S
         while not condition():
             assert time.monotonic() < end_s, self.policy.log()
             self._spin_once(0.02)
 
-    def pass_ms(self, simulated_ms):
-        """Pass messages on for a while of simulated time."""
-        end_ns = self.time.newest_ns + simulated_ms * 1e6
-        self.until(lambda: self.time.newest_ns > end_ns)
-
-    def moves(self):
-        """Arm and wait until the arm is well under way with space before it."""
-        while not self._under_way():
-            if not self.status['armed']:
-                # The middleware may keep a machine that is overloaded from seeing it is alone.
-                self.remote.trigger('policy/arm')
-                self.until(lambda: self.status['armed'])
-            self.until(lambda: self._under_way() or not self.status['armed'])
-
-    def at_rest(self, since_wall_ns):
-        """Tell whether the arm has been at rest for a while."""
-        newest_ns = self.time.newest_ns
-        return newest_ns - self.path.at_rest_since_ns(
-            max(self.time.at(since_wall_ns), newest_ns - 2 * _REST_NS)) >= _REST_NS
-
-    def _under_way(self):
-        twists = self.twists.all[-8:]
-        _, speeds = self.path.speeds(self.time.newest_ns - 100_000_000)
-        return (self.status['acting'] and len(twists) == 8 and len(speeds) > 5
-                and not any(twist.stops for twist in twists) and speeds.min() > 0.02
-                and len({np.sign(twist.values[1]) for twist in twists}) == 1
-                and self.path.y * np.sign(twists[-1].values[1]) < 0.05)
+    def wait(self, seconds):
+        """Let simulated time pass."""
+        end_ns = self.relay.time.newest_ns + seconds * 1e9
+        self.until(lambda: self.relay.time.newest_ns >= end_ns)
 
     def _spin_once(self, timeout_s):
-        for process in (self.policy, self.simulator):
-            assert process is None or process.ended or process.alive(), process.log()
+        assert self.policy.ended or self.policy.alive(), self.policy.log()
         self._executor.spin_once(timeout_sec=timeout_s)
 
-    def _log(self, name):
-        self._starts += 1
-        return self.folder / f'{name}_{self._starts}'
-
-    def _connect(self):
-        node = self.node
-        self._clock, self._joints, self._tool = (
-            node.create_publisher(kind, topic, _EVERYTHING) for kind, topic in zip(
-                (Clock, JointState, PoseStamped), _SEEN.values()))
-        self._camera = node.create_publisher(type(image(
-            np.zeros((1, 1, 3), np.uint8), stamped_header(0, ''))), CAMERA, SENSOR_SOURCE)
-        self._joy = node.create_publisher(Joy, 'joy', 10)
-        self.e_stop = node.create_publisher(Bool, 'e_stop', 10)
-        for kind, topic, callback in (
-                (Clock, '/clock', self._on_clock), (JointState, 'joint_states', self._on_joints),
-                (PoseStamped, 'tool_pose', self._on_tool), (TwistStamped, TWIST, self._on_twist),
-                (Float64MultiArray, 'gripper_controller/commands', self._on_opening)):
-            node.create_subscription(kind, topic, callback, _EVERYTHING)
-        node.create_subscription(
-            String, 'policy/status',
-            lambda message: self.statuses.append(json.loads(message.data)), LATCHED)
-
-    def _on_clock(self, clock, info):
-        now_ns = clock.clock.sec * 1_000_000_000 + clock.clock.nanosec
-        if now_ns < self.time.newest_ns:
-            return  # a last word of a simulator that was restarted
-        self.time.see(info['source_timestamp'], now_ns)
-        if self.tampering.clock_runs:
-            self._clock.publish(Clock(clock=rclpy.time.Time(
-                nanoseconds=now_ns + self.tampering.clock_ahead_ns).to_msg()))
-        while self._late_joints and self._late_joints[0][0] <= now_ns:
-            self._joints.publish(self._late_joints.popleft()[1])
-        if now_ns % PERIOD_NS == 0:
-            self._joy.publish(Joy(buttons=[0] * 4 + [int(self.tampering.switch_held)]))
-            if self.tampering.camera_there:
-                self._camera.publish(self._frame(now_ns))
-
-    def _frame(self, now_ns):
-        if self._picture is None or not self.tampering.camera_frozen:
-            self._picture = self._rng.integers(0, 256, (48, 48, 3), np.uint8)
-        return image(self._picture, stamped_header(now_ns, 'camera'))
-
-    def _on_joints(self, joints):
-        if self.tampering.joints_nan:
-            joints.position[2] = float('nan')
-        self._late_joints.append((stamp_ns(joints) + self.tampering.joints_late_ns, joints))
-        if not self.tampering.joints_late_ns:
-            while self._late_joints:
-                self._joints.publish(self._late_joints.popleft()[1])
-
-    def _on_tool(self, tool):
-        position = tool.pose.position
-        self.path.see(stamp_ns(tool), (position.x, position.y, position.z))
-        self._tool.publish(tool)
-
-    def _on_twist(self, twist, info):
-        linear, angular = twist.twist.linear, twist.twist.angular
-        self.twists.see(
-            info['source_timestamp'], [linear.x, linear.y, linear.z, angular.z])
-
-    def _on_opening(self, opening, info):
-        self.openings.see(info['source_timestamp'], opening.data)
+    def _policy(self, name):
+        process = PolicyProcess(
+            (str(ROOT / 'test' / 'nodes' / 'fault_planner.py'),), self._folder / f'{name}.log',
+            self._domain, '-r', f'__node:={name}', bundle=self.bundle, use_sim_time=True,
+            arm_on_activate=False, ramp_s=0.1, patience_s=PATIENCE_S, dead_man_topic='joy',
+            dead_man_button=0)
+        process.name = name
+        return process
