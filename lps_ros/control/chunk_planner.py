@@ -141,9 +141,9 @@ class ChunkPlanner:
 
     def ask(self, tick: int, now_ns: int, steering: Steering) -> None:
         """
-        Ask for a chunk from what is known now; nothing is asked where a picture does not fit.
+        Ask for a chunk from what is known now; nothing is asked where `request` is None.
 
-        Raises InferenceDied, and MessageError for an observation that is not finite.
+        Raises InferenceDied, and MessageError for an observation that encodes to no finite one.
         """
         request = self.request(tick, now_ns, steering, seed=self._seed)
         if request is None:
@@ -157,9 +157,12 @@ class ChunkPlanner:
     def request(
             self, tick: int, now_ns: int, steering: Steering, *,
             seed: int | None) -> PlanRequest | None:
-        """Return what is to be asked now, None where an observation is not there; see `ask`."""
+        """Return what to ask now, None where an observation is missing or unfit; see `ask`."""
         rows = self._gate.rows(min(now_ns, self._clock.time_ns(tick)))
         if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
+            return None
+        # The tick's row may be unfit though a newer one, which was judged, is fit.
+        if not all(np.isfinite(rows[key]).all() for key in self._encoder.keys):
             return None
         observation = self._encoder.encode(
             {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]

@@ -65,7 +65,8 @@ class FreeRunning:
         """Move at once; return why the twist is refused, or nothing."""
         if self._world.progress.done:
             return ''
-        if stamp_ns and self.time_ns - stamp_ns > self._timeout_ns:
+        # A stop is obeyed however old it is: the sender's clock may be what went wrong.
+        if twist.any() and stamp_ns and self.time_ns - stamp_ns > self._timeout_ns:
             return (f'a twist is {(self.time_ns - stamp_ns) * 1e-6:.0f} ms old, at most '
                     f'{self._timeout_ns * 1e-6:.0f} ms expected')
         self._twist, self._received_ns = twist, self.time_ns

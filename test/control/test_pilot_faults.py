@@ -75,6 +75,20 @@ def test_a_non_finite_observation_is_not_acted_on(value):
     assert texts(decision) == ["observation 'force' has a non-finite value"]
 
 
+def test_no_chunk_is_asked_for_from_a_row_that_is_not_fit_though_a_newer_one_is():
+    rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6))
+    rig.run(1, 10)
+    assert is_the_stop(rig.tick(11, value=np.nan))
+    asked = len(rig.planner.asked)
+    rig.observe(11 * PERIOD_MS + 20)
+    rig.now_ns = (11 * PERIOD_MS + 30) * MS
+    rig.pilot.think(rig.now_ns)
+    # It would have been made from the row of tick 11.
+    assert len(rig.planner.asked) == asked
+    decisions = rig.run(12, 15)
+    assert rig.authority.armed and decisions[15].acting
+
+
 @pytest.mark.parametrize('takes_ms', [None, 3.0])
 def test_an_observation_beyond_float32_is_not_acted_on(takes_ms):
     rig = Rig(takes_ms=takes_ms)

@@ -37,14 +37,14 @@ _PATIENCE_S = 90.0  # a loaded machine takes half a minute to import torch
 _REPEAT_S = 0.5
 
 
-class PolicyProcess:
-    """A policy node in a process of its own."""
+class NodeProcess:
+    """A node in a process of its own."""
 
     def __init__(self, program, log, domain_id, *ros_arguments, **parameters):
         self.ended = False
         self._log = log
         arguments = list(ros_arguments)
-        for name, value in {'arm_on_activate': True, **parameters}.items():
+        for name, value in parameters.items():
             arguments += ['-p', f'{name}:={value}']
         with open(log, 'w', encoding='utf-8') as file:
             self._process = subprocess.Popen(
@@ -80,6 +80,28 @@ class PolicyProcess:
         if self.alive():
             self.signal(signal.SIGKILL)
         self._process.wait()
+
+
+class PolicyProcess(NodeProcess):
+    """A policy node that is armed by being activated, unless told otherwise."""
+
+    def __init__(self, program, log, domain_id, *ros_arguments, **parameters):
+        super().__init__(
+            program, log, domain_id, *ros_arguments, **{'arm_on_activate': True, **parameters})
+
+    def planners(self):
+        """Return the ids of its planning processes: its children that run Python code of ours."""
+        found = []
+        for entry in filter(str.isdigit, os.listdir('/proc')):
+            try:
+                status = Path('/proc', entry, 'stat').read_text(encoding='utf-8')
+                command = Path('/proc', entry, 'cmdline').read_text(encoding='utf-8')
+            except OSError:
+                continue
+            parent = int(status.rsplit(')', 1)[1].split()[1])
+            if parent == self.pid and 'spawn_main' in command:
+                found.append(int(entry))
+        return found
 
 
 class Robot:

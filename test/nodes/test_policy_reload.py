@@ -89,8 +89,7 @@ def test_another_policy_takes_over_without_a_stop(robot):
 
 
 def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
-    children = _children(robot.process.pid)
-    for child in children:
+    for child in robot.process.planners():
         os.kill(child, signal.SIGKILL)
     robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
     robot.until(lambda: 'was killed by signal 9' in robot.statuses[-1]['reason'])
@@ -99,20 +98,3 @@ def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
     robot.trigger('policy/arm')
     robot.forget()
     robot.until(lambda: len(robot.twists) > 5 and not stopped(robot.twists[-1]))
-
-
-def _children(pid):
-    """Return the planning processes of a node: its children that run Python code of ours."""
-    found = []
-    for entry in os.listdir('/proc'):
-        if entry.isdigit():
-            try:
-                with open(f'/proc/{entry}/stat', encoding='utf-8') as file:
-                    parent = int(file.read().rsplit(')', 1)[1].split()[1])
-                with open(f'/proc/{entry}/cmdline', encoding='utf-8') as file:
-                    command = file.read()
-            except OSError:
-                continue
-            if parent == pid and 'spawn_main' in command:
-                found.append(int(entry))
-    return found

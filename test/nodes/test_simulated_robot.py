@@ -266,6 +266,17 @@ def test_an_old_twist_does_not_move_a_free_robot(free):
     assert drift_m(pilot, start_ns) < 1e-4
 
 
+def test_a_stop_is_obeyed_however_old_its_stamp(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    push(pilot, 8)
+    pilot.send_twist(np.zeros(4), stamp=pilot.clock[-1] - 500_000_000)
+    sent_ns = pilot.clock[-1]
+    pilot.at_tick(pilot.tick + 12)
+    # Without it the arm would freeze its targets after 0.1 s, and come to rest 0.3 s later.
+    assert drift_m(pilot, sent_ns + 150_000_000) < 0.001
+
+
 def test_a_free_robot_ends_with_status_zero_on_sigint(free):
     _, nodes = free
     assert nodes.stop('simulated_robot') == 0
