@@ -48,7 +48,8 @@ def run_page(figures: Mapping[str, Any], title: str = 'Run of the policy node') 
         'Above: who commanded; what is missing had no command. Below: the worst of each bin.')
     page.heading('Newest ticks').plot(
         newest_ticks(figures['recent'], period_s),
-        'Each point is a tick; times above the dashed line were too long.')
+        'Each point is a tick. Work and lateness belong below the control period; a plan is made '
+        'beside the loop and may take longer.')
     page.heading('Time').table(*_times(figures))
     page.heading('Input').table(*_ages(figures))
     if figures['limits']:
