@@ -111,7 +111,8 @@ def _commanded_lines(commanded: dict[str, int]) -> Iterator[str]:
     total = sum(ticks.values())
     if total:
         shares = ', '.join(f'{name} {100 * ticks[name] / total:.1f} %'
-                           for name in ('policy', 'teleop', 'none'))
+                           for name in ('policy', 'teleop', 'none', 'shadow')
+                           if ticks[name] or name != 'shadow')
         yield (f"commanded by: {shares} of {total} ticks that a policy node told of; "
                f"{commanded['interventions']} interventions")
 

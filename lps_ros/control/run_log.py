@@ -19,8 +19,9 @@ from lps_ros.control.tick_record import TickRecord
 from lps_ros.control.timeline import Timeline
 import numpy as np
 
-# Kinds of reasons and limits, and changes of arming, that are told apart.
+# Kinds of reasons and limits that are told apart; changes of arming and of parameters.
 _KINDS, _EVENTS = 200, 200
+_LONGEST_VALUE = 200
 _NUMBER = re.compile(r'-?\b\d+(\.\d+)?(e[+-]?\d+)?\b')
 _LIMITED = re.compile(r'(?P<name>.+) \S+ limited to \S+ by (?P<kind>\w+)')
 # Columns of the newest ticks; `source` is 0 for none, 1 for teleop, 2 for policy.
@@ -44,7 +45,8 @@ class RunLog:
         self._start_ns: int | None = None
         self._end_s = 0.0
         self._counts = dict.fromkeys(
-            ('ticks', 'acted', 'skipped', 'over_budget', 'starved', 'limited', 'plans'), 0)
+            ('ticks', 'acted', 'shadow', 'skipped', 'over_budget', 'starved', 'limited', 'plans'),
+            0)
         self._by_source = {source.value: 0 for source in _SOURCES}
         self._spreads = {name: Spread() for name in (
             *PARTS, 'work_s', 'late_s', 'plan_s', 'unfamiliarity')}
@@ -54,6 +56,7 @@ class RunLog:
         self._limits: dict[str, int] = {}
         self._reasons: dict[str, dict[str, Any]] = {}
         self._events: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
+        self._changes: deque[dict[str, Any]] = deque(maxlen=_EVENTS)
         self._armed: bool | None = None
         self._gaps = RunGaps(self._period_s)
         self._timeline = Timeline(width_s=max(1.0, self._period_s))
@@ -64,6 +67,11 @@ class RunLog:
         if armed != self._armed:
             self._armed = armed
             self._events.append({'at_s': self._since_start(time_ns), 'armed': armed, 'why': why})
+
+    def changed(self, name: str, value: object, time_ns: int) -> None:
+        """Take note of a parameter that has changed during the run."""
+        self._changes.append({'at_s': self._since_start(time_ns), 'name': name,
+                              'value': str(value)[:_LONGEST_VALUE]})
 
     def halted(self, reason: Reason, time_ns: int) -> None:
         """Take note of a stop between ticks, which no record tells of."""
@@ -77,7 +85,8 @@ class RunLog:
         self._end_s = max(self._end_s, at_s)
         policy = record.source == Source.POLICY
         for name, amount in (
-                ('ticks', 1), ('acted', policy), ('skipped', record.skipped),
+                ('ticks', 1), ('acted', policy), ('shadow', record.shadow),
+                ('skipped', record.skipped),
                 ('over_budget', record.work_s > self._period_s), ('starved', record.starved),
                 ('limited', bool(record.notes))):
             self._counts[name] += int(amount)
@@ -109,19 +118,22 @@ class RunLog:
         """
         spreads = {name: spread.figures() for name, spread in self._spreads.items()}
         p99_s = spreads['work_s']['p99']
+        shares = {name.removesuffix('_s'): None if spreads[name]['mean'] is None
+                  else spreads[name]['mean'] / self._period_s for name in (*PARTS, 'work_s')}
+        # Sleep, and what is done between ticks.
+        shares['rest'] = None if shares['work'] is None else max(0.0, 1.0 - shares['work'])
         return {
             'period_s': self._period_s, 'start_ns': self._start_ns, 'duration_s': self._end_s,
             **self._counts, **others, 'by_source': dict(self._by_source), **spreads,
-            'share_of_period': {
-                name.removesuffix('_s'): None if spreads[name]['mean'] is None
-                else spreads[name]['mean'] / self._period_s for name in (*PARTS, 'work_s')},
+            'share_of_period': shares,
             'headroom_s': None if p99_s is None else self._period_s - p99_s,
             'age_s': {key: {**spread.figures(), 'max_age': self._max_age_s[key],
                             'too_old_ticks': self._too_old[key]}
                       for key, spread in self._ages.items()},
             'limits': dict(self._limits), 'reasons': list(self._reasons.values()),
-            'arming': list(self._events), **self._gaps.figures(),
-            'timeline': self._timeline.figures(), 'recent': self._recent_columns()}
+            'arming': list(self._events), 'parameters': list(self._changes),
+            **self._gaps.figures(), 'timeline': self._timeline.figures(),
+            'recent': self._recent_columns()}
 
     def brief(self) -> dict[str, str]:
         """Return the counts and the times of plans and ticks in ms as text, for a status line."""

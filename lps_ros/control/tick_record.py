@@ -31,6 +31,7 @@ class TickRecord:
     tick: int
     time_ns: int  # of the tick, on the control clock
     source: Source = Source.NONE
+    shadow: bool = False  # the commands went to the shadow topics, somebody else moved the robot
     chunk: int | None = None
     index: int | None = None  # of the action in its chunk
     plan_s: float | None = None  # time that the plan of the chunk took
@@ -77,18 +78,20 @@ class TickRecord:
 
 
 def tick_record(
-        decision: Decision, *, tick: int, time_ns: int, skipped: int = 0, late_s: float = 0.0,
-        collect_s: float = 0.0, decide_s: float = 0.0, publish_s: float = 0.0) -> TickRecord:
+        decision: Decision, *, tick: int, time_ns: int, shadow: bool = False, skipped: int = 0,
+        late_s: float = 0.0, collect_s: float = 0.0, decide_s: float = 0.0,
+        publish_s: float = 0.0) -> TickRecord:
     """Return what is kept of a decision and of the time that its tick took."""
     step, plan = decision.step, decision.plan
     return TickRecord(
-        tick=tick, time_ns=time_ns, source=decision.source,
+        tick=tick, time_ns=time_ns, source=decision.source, shadow=shadow,
         chunk=None if step is None else step.chunk, index=None if step is None else step.index,
         **({} if plan is None else {
-            'plan_s': _seconds(plan.plan_s), 'q': _number(plan.q),
-            'disagreement': _number(plan.disagreement),
+            'plan_s': _seconds(plan.plan_s) if math.isfinite(plan.plan_s) else None,
+            'q': _number(plan.q), 'disagreement': _number(plan.disagreement),
             'unfamiliarity': _number(plan.unfamiliarity)}),
-        age_s={key: _seconds(age_s) for key, age_s in decision.ages_s.items()},
+        age_s={key: _seconds(age_s) for key, age_s in decision.ages_s.items()
+               if math.isfinite(age_s)},
         reasons=tuple(_short(reason) for reason in decision.reasons), notes=decision.notes,
         skipped=skipped, late_s=_seconds(late_s), collect_s=_seconds(collect_s),
         decide_s=_seconds(decide_s), publish_s=_seconds(publish_s))

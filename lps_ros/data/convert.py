@@ -134,14 +134,15 @@ def _read(
             {*by_topic, EVENTS_TOPIC, *([ticks] if ticks else [])})):
         if progress is not None and count % _REPORT_EVERY == 0:
             progress(bag.fraction)
+        if message.topic == ticks:
+            records.add(message.cdr)
+            continue
         try:
             content = decode(message.type, message.cdr)
             if message.topic == EVENTS_TOPIC:
                 events.append(Event.parse(content.data, message.received_ns))
                 continue
-            if message.topic == ticks:
-                records.add(content.data)
-            for builder in by_topic.get(message.topic, ()):
+            for builder in by_topic[message.topic]:
                 builder.add(message.received_ns, content)
         except DataError as error:
             raise BagError(f"{bag.path}: topic '{message.topic}' at {message.received_ns} ns: "

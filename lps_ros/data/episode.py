@@ -24,7 +24,9 @@ from lps_ros.data.errors import EpisodeError
 from lps_ros.data.frames import each_frame
 from lps_ros.data.frames import Frames
 from lps_ros.data.frames import IMAGE_FORMATS
+from lps_ros.data.provenance import NUMBERS
 from lps_ros.data.provenance import Provenance
+from lps_ros.data.provenance import WHOLE
 import numpy as np
 
 _STATISTICS = ('count', 'rate_hz', 'gaps', 'longest_gap_s', 'duplicates', 'drops', 'misfits')
@@ -158,15 +160,20 @@ class Episode:
                 self._file['provenance'])['sources']]
             keys = list(self._file['provenance'].get('age_s', ()))
             source = [names[number] for number in self._read('provenance/source', np.uint8)]
-        columns = {name: self._read(f'provenance/{name}', dtype) for name, dtype in (
-            ('chunk', np.int64), ('index', np.int64), ('plan_s', np.float64),
-            ('unfamiliarity', np.float64))}
+        columns = {name: self._read(f'provenance/{name}', np.int64) for name in WHOLE}
+        columns |= {name: self._read(f'provenance/{name}', np.float64) for name in NUMBERS}
         age_s = {key: self._read(f'provenance/age_s/{key}', np.float64) for key in keys}
-        lengths = {len(column) for column in (source, *columns.values(), *age_s.values())}
+        text = self._read('provenance/json', np.uint8)
+        offset = self._read('provenance/offset', np.int64)
+        if not _covers(offset, len(text)):
+            raise EpisodeError(f'{self.path}: the records of its ticks are damaged; convert its '
+                               'recording again')
+        lines = [text[begin:end].tobytes() for begin, end in zip(offset, offset[1:])]
+        lengths = {len(column) for column in (source, lines, *columns.values(), *age_s.values())}
         if lengths != {len(self.ticks_ns)}:
             raise EpisodeError(f'{self.path}: provenance of {sorted(lengths)} ticks, expected '
                                f'{len(self.ticks_ns)}; convert its recording again')
-        return Provenance(source=source, age_s=age_s, **columns)
+        return Provenance(source=source, age_s=age_s, lines=lines, **columns)
 
     def stream(self, key: str) -> Stream:
         """Return all messages of a stream."""

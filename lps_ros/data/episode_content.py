@@ -25,6 +25,7 @@ class EpisodeContent:
     ticks_ns: np.ndarray
     streams: Mapping[str, RecordedStream]
     index: Mapping[str, np.ndarray]
+    records: TickRecords  # of the whole recording
     provenance: Provenance | None  # where no policy ran: none
 
 
@@ -70,4 +71,5 @@ def cut_episode(
                            else observation_index(ticks_ns, received_ns))
     return EpisodeContent(
         contract=contract, mark=mark, ticks_ns=ticks_ns, streams=kept, index=index,
-        provenance=records.provenance(ticks_ns, [spec.key for spec in contract.observations]))
+        records=records, provenance=records.provenance(
+            ticks_ns, [spec.key for spec in contract.observations]))

@@ -18,8 +18,10 @@ from lps_ros.data.files import disk_errors
 from lps_ros.data.files import make_folder
 from lps_ros.data.files import place
 from lps_ros.data.files import write_new
+from lps_ros.data.provenance import NUMBERS
 from lps_ros.data.provenance import Provenance
 from lps_ros.data.provenance import SOURCES
+from lps_ros.data.provenance import WHOLE
 from lps_ros.data.raw_log import absolute
 from lps_ros.data.recorded_stream import RecordedStream
 import numpy as np
@@ -127,21 +129,26 @@ def _write_provenance(group: h5py.Group, provenance: Provenance) -> None:
     group.attrs['sources'] = list(SOURCES)
     _write(group, 'source', np.array(
         [SOURCES.index(source) for source in provenance.source], np.uint8))
-    for name in ('chunk', 'index', 'plan_s', 'unfamiliarity'):
+    for name in (*WHOLE, *NUMBERS):
         _write(group, name, getattr(provenance, name))
     for key, age_s in provenance.age_s.items():
         _write(group, f'age_s/{key}', age_s)
+    _write(group, 'json', np.frombuffer(b''.join(provenance.lines), np.uint8))
+    _write(group, 'offset', np.cumsum(
+        [0, *(len(line) for line in provenance.lines)], dtype=np.int64))
 
 
 def _write_sources(group: h5py.Group, stream: RecordedStream, content: EpisodeContent) -> None:
     """Store where each command came from: a number into the attribute `sources`."""
     changes = list(_source_changes(content))
-    sources = sorted({source for _, source in changes})
     times_ns = np.array([time_ns for time_ns, _ in changes], dtype=np.int64)
-    number = np.array([sources.index(source) for _, source in changes], dtype=np.uint8)
     # A command from before the start has the source that was set at the start.
     last = np.maximum(0, np.searchsorted(times_ns, stream.received_ns, side='right') - 1)
-    _write(group, 'source', number[last])
+    # The policy node knows better than who started the recorder.
+    said = [known or changes[row][1] for known, row in zip(
+        content.records.commanders(stream.received_ns), last)]
+    sources = sorted({*said, *(source for _, source in changes)})
+    _write(group, 'source', np.array([sources.index(source) for source in said], np.uint8))
     group.attrs['sources'] = sources
 
 

@@ -9,14 +9,24 @@ import math
 from typing import Any
 
 from lps_ros.data.errors import BagError
+from lps_ros.data.errors import DataError
+from lps_ros.data.messages import decode
+from lps_ros.data.messages import STRING
 import numpy as np
 
 # Under this name the records of a policy node lie in a recording.
 TICKS_TOPIC = 'policy/tick'
-UNKNOWN = 'unknown'
-# The number of each source in an episode file; a tick without record is unknown.
-SOURCES = ('none', 'teleop', 'policy', UNKNOWN)
+# Columns of whole numbers, -1 for none, and of others, NaN for none.
+WHOLE = ('chunk', 'index')
+NUMBERS = ('plan_s', 'q', 'disagreement', 'unfamiliarity')
+UNKNOWN, SHADOW = 'unknown', 'shadow'
+_COMMANDED = ('none', 'teleop', 'policy')
+# The number of each source in an episode file; a tick without record is unknown, in shadow the
+# policy plans along while somebody else commands.
+SOURCES = (*_COMMANDED, UNKNOWN, SHADOW)
 _INT64 = 2 ** 63
+# A record speaks for the commands up to the next one; after so long without, no policy runs.
+_SPEAKS_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,24 +35,32 @@ class Provenance:
     What is known of the T + 1 ticks of an episode.
 
     source: one of SOURCES each. Of the policy's ticks: chunk and index int64, -1 where there is
-    none, the time plan_s that the chunk's plan took and the unfamiliarity of its observation.
-    age_s: of each stream's newest message. float64, NaN where there is none.
+    none, the time plan_s that the chunk's plan took, its value q, the critics' disagreement on it
+    and the unfamiliarity of its observation. age_s: of each stream's newest message. float64, NaN
+    where there is none. lines: the records themselves, JSON, empty where there is none.
     """
 
     source: Sequence[str]
     chunk: np.ndarray
     index: np.ndarray
     plan_s: np.ndarray
+    q: np.ndarray
+    disagreement: np.ndarray
     unfamiliarity: np.ndarray
     age_s: Mapping[str, np.ndarray]
+    lines: Sequence[bytes]
 
     def counts(self) -> dict[str, int]:
-        """Return the number of ticks by source, and `interventions`, of a person."""
+        """
+        Return the number of ticks by source, and of `interventions`.
+
+        With one a person takes over from the policy, even if nobody commands for a moment.
+        """
         known = [source for source in self.source if source != UNKNOWN]
-        begun = sum(now == 'teleop' and before != 'teleop'
-                    for before, now in zip(['', *known], known))
+        commanding = [source for source in known if source in ('teleop', 'policy')]
         return {**{source: known.count(source) for source in SOURCES if source != UNKNOWN},
-                'interventions': begun}
+                'interventions': sum(each == ('policy', 'teleop')
+                                     for each in zip(commanding, commanding[1:]))}
 
 
 class TickRecords:
@@ -53,11 +71,11 @@ class TickRecords:
         self.misfits = 0
         self.last_misfit = ''
 
-    def add(self, text: str) -> None:
-        """Take a record; one that cannot be read is counted in `misfits`."""
+    def add(self, cdr: bytes) -> None:
+        """Take a serialised record; one that cannot be read is counted in `misfits`."""
         try:
-            time_ns, values = _read(text)
-        except BagError as error:
+            time_ns, values = _read(decode(STRING, cdr).data)
+        except DataError as error:
             self.misfits += 1
             self.last_misfit = str(error)
             return
@@ -72,23 +90,37 @@ class TickRecords:
         return Provenance(
             source=[values.get('source', UNKNOWN) for values in found],
             **{name: np.array([values.get(name, -1) for values in found], np.int64)
-               for name in ('chunk', 'index')},
+               for name in WHOLE},
             **{name: np.array([values.get(name, math.nan) for values in found], np.float64)
-               for name in ('plan_s', 'unfamiliarity')},
+               for name in NUMBERS}, lines=[values.get('line', b'') for values in found],
             age_s={key: np.array([values.get('age_s', nothing).get(key, math.nan)
                                   for values in found], np.float64) for key in keys})
+
+    def commanders(self, received_ns: np.ndarray) -> list[str | None]:
+        """
+        Return whose the commands are that were received at these times, None where unknown.
+
+        Whose the last tick before was: the command of tick k is sent after t_k.
+        """
+        times_ns = np.array(sorted(self._by_time), np.int64)
+        before = np.searchsorted(times_ns, received_ns, side='left') - 1
+        known = [(int(times_ns[row]), self._by_time[int(times_ns[row])]['source'])
+                 if row >= 0 else (0, UNKNOWN) for row in before]
+        return [source if source in _COMMANDED and time_ns - tick_ns <= _SPEAKS_NS else None
+                for time_ns, (tick_ns, source) in zip(received_ns.tolist(), known)]
 
 
 def _read(text: str) -> tuple[int, dict[str, Any]]:
     """Return the time of a record's tick and what is kept of it; raises BagError."""
     try:
         content = json.loads(text)
-        values = {'source': content['source'],
-                  'age_s': {key: _number(age_s) for key, age_s in content['age_s'].items()}}
-        if content['source'] not in SOURCES[:-1]:
+        values = {'source': SHADOW if content.get('shadow') is True else content['source'],
+                  'age_s': {key: _number(age_s) for key, age_s in content['age_s'].items()},
+                  'line': text.encode()}
+        if content['source'] not in _COMMANDED:
             raise ValueError(content['source'])
-        for name, kind in (('chunk', _whole), ('index', _whole), ('plan_s', _number),
-                           ('unfamiliarity', _number)):
+        for name, kind in (*((name, _whole) for name in WHOLE),
+                           *((name, _number) for name in NUMBERS)):
             if content.get(name) is not None:
                 values[name] = kind(content[name])
         return _whole(content['time_ns']), values

@@ -13,6 +13,7 @@ from lps_ros.data.episode import Episode
 from lps_ros.data.errors import EpisodeError
 from lps_ros.data.errors import one_line
 from lps_ros.data.frames import Frames
+from lps_ros.data.provenance import SHADOW
 from lps_ros.data.provenance import SOURCES
 from lps_ros.data.sampling import action_index
 from lps_ros.data.sampling import observation_index
@@ -100,8 +101,9 @@ def _provenance_problems(episode: Episode) -> Iterator[str]:
     without = policy & ((provenance.chunk < 0) | (provenance.index < 0))
     if without.any():
         yield f'provenance: {int(without.sum())} ticks of the policy without a chunk'
-    if (~policy & (provenance.chunk >= 0)).any():
-        yield (f'provenance: {int((~policy & (provenance.chunk >= 0)).sum())} ticks with a chunk '
+    planned = policy | np.array([source == SHADOW for source in provenance.source])
+    if (~planned & (provenance.chunk >= 0)).any():
+        yield (f'provenance: {int((~planned & (provenance.chunk >= 0)).sum())} ticks with a chunk '
                'that are not of the policy')
     if (provenance.plan_s < 0.0).any():
         yield 'provenance: planning took less than no time'

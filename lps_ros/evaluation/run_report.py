@@ -39,12 +39,17 @@ def run_page(figures: Mapping[str, Any], title: str = 'Run of the policy node') 
         page.heading('Arming').table(['at', 'policy', 'why'], [
             [_clock(figures, each['at_s']), 'armed' if each['armed'] else 'disarmed',
              each['why'] or '-'] for each in figures['arming'][-_LONGEST_TABLE:]])
+    if figures['parameters']:
+        page.heading('Parameters changed').table(['at', 'parameter', 'to'], [
+            [_clock(figures, each['at_s']), each['name'], each['value']]
+            for each in figures['parameters'][-_LONGEST_TABLE:]])
     page.heading('Whole run').plot(
         run_over_time(figures['timeline'], period_s),
         'Above: who commanded; what is missing had no command. Below: the worst of each bin.')
     page.heading('Newest ticks').plot(
         newest_ticks(figures['recent'], period_s),
-        'Each point is a tick; times above the dashed line were too long.')
+        'Each point is a tick. Work and lateness belong below the control period; a plan is made '
+        'beside the loop and may take longer.')
     page.heading('Time').table(*_times(figures))
     page.heading('Input').table(*_ages(figures))
     if figures['limits']:
@@ -65,6 +70,9 @@ def findings(figures: Mapping[str, Any]) -> list[Finding]:
     by_source, ticks = figures['by_source'], figures['ticks']
     found.append((None, 'Of {} ticks the policy commanded {}, a person {}, nobody {}.'.format(
         ticks, *(percent(by_source[name] / ticks, 1) for name in ('policy', 'teleop', 'none')))))
+    if figures['shadow']:
+        found.append((None, f'{figures["shadow"]} ticks were in shadow: their commands did not '
+                      'reach the robot.'))
     stops = figures['stop_count']
     found.append((stops == 0 or None, f'It stopped {stops} time(s).'))
     for name, text in (
@@ -72,6 +80,11 @@ def findings(figures: Mapping[str, Any]) -> list[Finding]:
             ('skipped', 'tick(s) were not served at all: the process did not get to them'),
             ('over_budget', f'tick(s) took longer than the period of {_ms(period_s)}')):
         found.append((not figures[name], f'{figures[name] or "No"} {text}.'))
+    for name, text in (
+            ('dropped_actions', 'action(s) came after their time and were dropped'),
+            ('late_plans', 'chunk(s) came after the time of their first action')):
+        if name in figures:
+            found.append((not figures[name] or None, f'{figures[name] or "No"} {text}.'))
     late = [(key, age) for key, age in figures['age_s'].items() if age['too_old_ticks']]
     found += [(False, f"'{key}' was older than its {age['max_age']:g} s at "
                       f"{age['too_old_ticks']} ticks, at most {age['max']:.3f} s.")
@@ -111,7 +124,9 @@ def _times(figures: Mapping[str, Any]) -> tuple[list[str], list[Sequence[object]
     return ['part of a tick', 'mean', 'p50', 'p99', 'largest', 'of the period'], [
         [text, *(_ms(figures[name][q]) for q in ('mean', 'p50', 'p99', 'max')),
          percent(figures['share_of_period'].get(name.removesuffix('_s')), 1)]
-        for name, text in names.items()]
+        for name, text in names.items()] + [
+            ['sleep, and what is done between ticks', '-', '-', '-', '-',
+             percent(figures['share_of_period']['rest'], 1)]]
 
 
 def _ages(figures: Mapping[str, Any]) -> tuple[list[str], list[Sequence[object]]]:

@@ -53,6 +53,8 @@ def test_ticks_are_counted_by_source_and_their_time_is_shared_out():
             'ticks': 13, 'acted': 10, 'skipped': 2, 'over_budget': 1, 'starved': 2, 'plans': 2,
             'dropped_actions': 4, 'late_plans': 1}
     assert figures['share_of_period']['collect'] == pytest.approx(0.02)
+    assert figures['share_of_period']['rest'] == pytest.approx(
+        1 - figures['share_of_period']['work'])
     assert figures['headroom_s'] == pytest.approx(0.05 - 0.062)
     assert figures['plan_s'] == pytest.approx(
         {'count': 2, 'mean': 0.02, 'p50': 0.02, 'p99': 0.02, 'max': 0.02})
@@ -155,6 +157,22 @@ def test_changes_of_arming_are_kept():
     assert log.figures()['arming'] == [
         {'at_s': 0.0, 'armed': False, 'why': 'because'}, {'at_s': 0.1, 'armed': True, 'why': ''},
         {'at_s': 0.2, 'armed': False, 'why': 'because'}]
+
+
+def test_changes_of_parameters_are_kept():
+    log = run([record(0)])
+    for step in range(300):
+        log.changed('strength', step / 300, START_NS + step * PERIOD_NS)
+    log.changed('bundle', 'x' * 1000, START_NS)
+    changes = log.figures()['parameters']
+    assert len(changes) == 200 and changes[-1] == {
+        'at_s': 0.0, 'name': 'bundle', 'value': 'x' * 200}
+    assert changes[-2] == {'at_s': 14.95, 'name': 'strength', 'value': str(299 / 300)}
+
+
+def test_ticks_in_shadow_are_counted():
+    figures = run([record(0, shadow=True), record(1)]).figures()
+    assert (figures['shadow'], figures['acted']) == (1, 2)
 
 
 def test_a_file_holds_all_figures(tmp_path):

@@ -1,5 +1,6 @@
 """What a tick leaves behind, and its line."""
 
+from dataclasses import replace
 import json
 
 from lps_ros.control.authority import Source
@@ -26,12 +27,22 @@ _TIMES = {'skipped': 3, 'late_s': 0.0002, 'collect_s': 0.001, 'decide_s': 0.002,
 def test_a_record_tells_where_the_command_came_from_and_what_it_cost():
     record = tick_record(_ACTED, tick=42, time_ns=2_100_000_000, **_TIMES)
     assert json.loads(record.to_json()) == {
-        'tick': 42, 'time_ns': 2_100_000_000, 'source': 'policy', 'chunk': 7, 'index': 2,
-        'plan_s': 0.012346, 'q': -3.5, 'disagreement': None, 'unfamiliarity': 0.25,
-        'age_s': {'joints': 0.004}, 'reasons': [], 'notes': ['x 2 limited to 1 by range'],
-        **_TIMES}
+        'tick': 42, 'time_ns': 2_100_000_000, 'source': 'policy', 'shadow': False,
+        'chunk': 7, 'index': 2, 'plan_s': 0.012346, 'q': -3.5, 'disagreement': None,
+        'unfamiliarity': 0.25, 'age_s': {'joints': 0.004}, 'reasons': [],
+        'notes': ['x 2 limited to 1 by range'], **_TIMES}
     assert record.work_s == pytest.approx(0.0035) and not record.starved
     assert TickRecord.from_json(record.to_json()) == record
+
+
+def test_what_is_no_number_is_never_in_the_line():
+    plan = PlanResult(number=1, tick=1, actions=None, plan_s=np.inf, q=-np.inf)
+    text = tick_record(
+        replace(_ACTED, plan=plan, ages_s={'joints': np.nan, 'tool': 0.1}), tick=1, time_ns=1,
+        shadow=True).to_json()
+    content = json.loads(text, parse_constant=pytest.fail)
+    assert content['plan_s'] is content['q'] is content['unfamiliarity'] is None
+    assert content['age_s'] == {'tool': 0.1} and content['shadow'] is True
 
 
 def test_a_record_of_a_stop_has_its_reasons_and_no_chunk():

@@ -5,6 +5,7 @@ import logging
 
 from data_samples import CONTRACT
 from data_samples import contract
+from data_samples import event
 from data_samples import marked
 from data_samples import MS
 from data_samples import PERIOD_NS
@@ -37,10 +38,12 @@ def told(tick, text, topic='policy/tick'):
 
 def tick_text(tick, source):
     """Return what the policy node says of a tick, made by the node's own means."""
-    chunk = {'chunk': tick // 4, 'index': tick % 4, 'plan_s': 0.02,
-             'unfamiliarity': 0.1 * tick} if source == 'policy' else {}
+    chunk = {'chunk': tick // 4, 'index': tick % 4, 'plan_s': 0.02, 'q': -3.0,
+             'unfamiliarity': 0.1 * tick} if source in ('policy', 'shadow') else {}
+    shadow = source == 'shadow'
     return TickRecord(
-        tick=tick, time_ns=tick * PERIOD_NS, source=Source(source),
+        tick=tick, time_ns=tick * PERIOD_NS, shadow=shadow,
+        source=Source.POLICY if shadow else Source(source),
         age_s={'joints': 0.001 * tick, 'elsewhere': 1.0}, **chunk).to_json()
 
 
@@ -59,7 +62,8 @@ def path(tmp_path):
 def test_plain_h5py_reads_where_the_commands_came_from(path):
     with h5py.File(path) as file:
         group = file['provenance']
-        assert set(group) == {'source', 'chunk', 'index', 'plan_s', 'unfamiliarity', 'age_s'}
+        assert set(group) == {'source', 'chunk', 'index', 'plan_s', 'q', 'disagreement',
+                              'unfamiliarity', 'age_s', 'json', 'offset'}
         assert group['source'].dtype == np.uint8
         names = list(group.attrs['sources'])
         assert [names[number] for number in group['source'][()]] == SOURCES
@@ -74,6 +78,11 @@ def test_plain_h5py_reads_where_the_commands_came_from(path):
         ages[7] = np.nan
         np.testing.assert_allclose(group['age_s/joints'][()], ages)
         assert np.isnan(group['age_s/tool'][()]).all()
+        np.testing.assert_array_equal(group['q'][()], np.where(policy, -3.0, np.nan))
+        assert np.isnan(group['disagreement'][()]).all()
+        begin, end = group['offset'][5:7]
+        assert group['json'][begin:end].tobytes().decode() == tick_text(5, 'teleop')
+        assert group['offset'][7] == group['offset'][8], 'no record of the tick'
         assert file.attrs['schema_version'] == 1
 
 
@@ -83,7 +92,43 @@ def test_an_episode_gives_it_by_tick(path):
         provenance = episode.provenance
         assert provenance.source == SOURCES and len(provenance.chunk) == len(episode.ticks_ns)
         assert provenance.counts() == {
-            'none': 1, 'teleop': 2, 'policy': 8, 'interventions': 1}
+            'none': 1, 'teleop': 2, 'policy': 8, 'shadow': 0, 'interventions': 1}
+        assert json.loads(provenance.lines[4])['source'] == 'teleop'
+
+
+def test_every_command_has_the_source_of_its_tick(path):
+    # Of the tick without record that of the one before.
+    expected = [*SOURCES[:7], 'none', *SOURCES[8:]]
+    with Episode.open(path) as episode:
+        assert episode.stream('twist').source == episode.stream('grip').source == expected
+
+
+def test_when_the_policy_node_has_ended_the_recorder_is_believed_again(tmp_path):
+    sources = ['policy'] * 5 + ['unknown'] * 35
+    messages = [*session(sources), event('source', 30 * PERIOD_NS, source='another')]
+    path = record(tmp_path, sorted(messages, key=lambda each: each.received_ns))
+    with Episode.open(path) as episode:
+        # A second after the last record; before, its successors may have been lost.
+        assert episode.stream('twist').source == (
+            ['policy'] * 24 + ['teleop'] * 6 + ['another'] * 10)
+
+
+def test_in_shadow_somebody_else_commands(tmp_path):
+    path = record(tmp_path, session(['shadow'] * 12))
+    assert verify_episode(path) == []
+    with Episode.open(path) as episode:
+        assert episode.provenance.source == ['shadow'] * 12
+        assert episode.provenance.chunk[4:8].tolist() == [1] * 4
+        assert episode.stream('twist').source == ['teleop'] * 12
+        assert episode.provenance.counts()['interventions'] == 0
+
+
+@pytest.mark.parametrize('sources, count', [
+    (['teleop'] * 4, 0), (['teleop', 'policy', 'teleop', 'teleop', 'policy', 'teleop'], 2),
+    (['policy', 'none', 'unknown', 'teleop'], 1), (['none', 'teleop', 'policy'], 0)])
+def test_an_intervention_takes_over_from_the_policy(tmp_path, sources, count):
+    with Episode.open(record(tmp_path, session(sources))) as episode:
+        assert episode.provenance.counts()['interventions'] == count
 
 
 def test_without_a_policy_an_episode_is_as_it_was(tmp_path):
@@ -149,6 +194,15 @@ def test_a_message_that_is_no_record_is_left_out_and_told(tmp_path, caplog, text
         assert episode.provenance.source == SOURCES
 
 
+def test_a_text_that_cannot_be_decoded_costs_no_episode(tmp_path, caplog):
+    damaged = told(3, 'abcd')
+    damaged = damaged._replace(cdr=damaged.cdr.replace(b'abcd', b'\xff\xfe\xfd\xfc'))
+    path = record(tmp_path, session(SOURCES, others=[damaged]))
+    assert 'left out 1 messages' in caplog.text
+    with Episode.open(path) as episode:
+        assert episode.provenance.source == SOURCES
+
+
 def test_a_crash_loses_no_provenance(tmp_path):
     write_log(tmp_path / '.partial' / 'a.mcap', session()[:-1])
     done, = repair(tmp_path, outcome='failure')
@@ -174,8 +228,10 @@ def replaced(values):
     ('source', replaced(np.full(12, 9, np.uint8)), 'provenance is missing or damaged'),
     ('source', replaced(np.zeros(12)), 'provenance/source is missing or damaged'),
     ('source', lambda group, name: group.attrs.pop('sources'), 'is missing or damaged'),
-    ('source', lambda group, name: group.attrs.update({'sources': list('abcd')}),
-     "found source 'a', expected one of none, teleop, policy, unknown"),
+    ('offset', replaced(np.arange(13)[::-1]), 'the records of its ticks are damaged'),
+    ('json', replaced(np.zeros(3, np.uint8)), 'the records of its ticks are damaged'),
+    ('source', lambda group, name: group.attrs.update({'sources': list('abcde')}),
+     "found source 'a', expected one of none, teleop, policy, unknown, shadow"),
     ('unfamiliarity', lambda group, name: group.pop(name), 'is missing or damaged')])
 def test_verify_names_what_is_wrong(path, name, edit, problem):
     with h5py.File(path, 'r+') as file:
@@ -196,10 +252,10 @@ def test_info_shows_the_interventions(tmp_path, capsys):
     record(tmp_path, session(['teleop', 'policy', 'teleop', 'teleop']))
     record(tmp_path, marked(20))
     assert Dataset(tmp_path).info()['commanded'] == {
-        'none': 1, 'teleop': 5, 'policy': 9, 'interventions': 3}
+        'none': 1, 'teleop': 5, 'policy': 9, 'shadow': 0, 'interventions': 2}
     assert lps(['dataset', 'info', str(tmp_path)]) == 0
     assert ('commanded by: policy 60.0 %, teleop 33.3 %, none 6.7 % of 15 ticks that a policy '
-            'node told of; 3 interventions') in capsys.readouterr().out
+            'node told of; 2 interventions') in capsys.readouterr().out
 
 
 def test_info_without_a_policy_says_nothing_of_it(tmp_path, capsys):

@@ -85,6 +85,18 @@ def test_what_was_wrong_is_marked_as_bad(log, changes, complaint):
     assert any(complaint in text for good, text in findings(log.figures()) if good is False)
 
 
+def test_what_was_changed_dropped_or_only_in_shadow_is_told(log):
+    log.add(record(0, shadow=True))
+    log.changed('strength', 0.5, START_NS + 1_000_000_000)
+    figures = log.figures(dropped_actions=7, late_plans=0)
+    text = Page(run_page(figures).html()).text
+    for line in ('1 ticks were in shadow', '7 action(s) came after their time',
+                 'No chunk(s) came after', 'Parameters changed',
+                 '1.00 s (22:13:21 UTC)strength0.5'):
+        assert line in text, line
+    assert 'Parameters changed' not in run_page({**figures, 'parameters': []}).html()
+
+
 def test_a_stall_at_the_end_is_told_as_one(log):
     for tick in range(10):
         log.add(record(tick, *[STARVED] * (tick > 6)))

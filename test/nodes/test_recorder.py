@@ -227,6 +227,11 @@ def test_an_intervention_is_in_the_episode(lab: Lab, topic: str) -> None:
         assert np.array_equal(group['index'][()][of_policy], ticks[of_policy] % 5)
         assert (group['chunk'][()][~of_policy] == -1).all()
         assert set(group['age_s/joints'][()][sources != 'unknown']) == {0.004}
+        begin, end = group['offset'][[0, -1]]
+        assert end - begin == len(group['json']) > 100 * (sources != 'unknown').sum()
+        twist = file['stream/twist']
+        assert {twist.attrs['sources'][number] for number in twist['source']} == {
+            'policy', 'teleop'}
     assert lps(['dataset', 'verify', str(lab.dataset)]) == 0
     bag, = lab.files('bags')
     again, = convert_bag(bag, None, lab.dataset / 'again')
