@@ -27,6 +27,7 @@ class Outcome:
     armed: bool
     text: str  # what the node said
     used: float  # of the limits, the largest share of a command
+    bundle: str
 
 
 def cause(rig, fault):
@@ -36,16 +37,17 @@ def cause(rig, fault):
     for commands in relay.commands.values():
         commands.take_use()
     relay.longest_lag_s = 0.0
-    rig.policy.statuses[:] = rig.policy.statuses[-1:]
+    rig.forget_reports()
     caused_ns = time.time_ns()
     mended = False
     try:
         fault.cause(rig)
         if fault.then == Then.GOES_ON:
             fault.until(rig)
+            text = _what_it_says(rig, fault)
             assert not any(command.stops for command in twists.since(caused_ns))
             assert rig.status['armed']
-            return _outcome(rig, fault)
+            return _outcome(rig, fault, text=text)
         stop_ns = _stop_ns(rig, fault, caused_ns)
         caused, stopped = relay.time.at(caused_ns), relay.time.at(stop_ns)
         rest = _rest(rig, caused) if rig.simulator.alive() else None
@@ -78,8 +80,12 @@ def judge(outcome, braking_s):
         return
     assert outcome.detection_s <= fault.shows_s + 2 * PERIOD_S
     if outcome.rest_s is not None:
-        braking_s = FROZEN_BRAKING_S if fault.then == Then.UNWATCHED else braking_s
-        assert outcome.rest_s <= braking_s + 2 * PERIOD_S
+        assert outcome.rest_s <= longest_rest_s(fault, braking_s)
+
+
+def longest_rest_s(fault, braking_s):
+    """Return how long after a stop an arm may move that brakes in `braking_s`."""
+    return 2 * PERIOD_S + (FROZEN_BRAKING_S if fault.then == Then.UNWATCHED else braking_s)
 
 
 def _stop_ns(rig, fault, caused_ns):
@@ -107,8 +113,7 @@ def _what_it_says(rig, fault):
     if not fault.says:
         return ''
     said = []
-    rig.until(lambda: said or said.extend(
-        status['reason'] for status in rig.policy.statuses if fault.says in status['reason']))
+    rig.until(lambda: said or said.extend(text for text in rig.says() if fault.says in text))
     return said[0]
 
 
@@ -124,4 +129,5 @@ def _stays(rig, stop_ns):
 def _outcome(rig, fault, *, detection_s=None, rest_s=None, armed=True, text=''):
     used = np.max([commands.take_use() for commands in rig.relay.commands.values()])
     return Outcome(
-        fault=fault, detection_s=detection_s, rest_s=rest_s, armed=armed, text=text, used=used)
+        fault=fault, detection_s=detection_s, rest_s=rest_s, armed=armed, text=text, used=used,
+        bundle=str(rig.bundle))

@@ -3,6 +3,7 @@
 import json
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from fault_planner import FAR_M
 from fault_planner import REAL_TIME_FACTOR
 from fault_relay import BEHIND
@@ -27,7 +28,7 @@ from std_msgs.msg import String
 CONFIGURE = Transition.TRANSITION_CONFIGURE
 ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
-PATIENCE_S = 1.0  # of the policy, simulated
+PATIENCE_S = 2.0  # of the policy, simulated
 _WAIT_S = 90.0  # a loaded machine takes half a minute to import torch
 _FAST_M_S = 0.05
 _STEADY_NS = 100_000_000
@@ -60,6 +61,11 @@ class FaultRig:
             self.node.create_subscription(
                 String, f'{policy.name}/status', lambda message, policy=policy:
                 policy.statuses.append(json.loads(message.data)), LATCHED)
+        self._diagnostics = []
+        self.node.create_subscription(
+            DiagnosticArray, '/diagnostics', lambda message: self._diagnostics.extend(
+                status.message for status in message.status
+                if status.name.startswith(self.policy.name)), 50)
         self.start_simulator()
         self.activate()
 
@@ -139,6 +145,16 @@ class FaultRig:
     def status(self):
         """Return the policy's last word."""
         return self.policy.statuses[-1]
+
+    def says(self):
+        """Return all that the policy has said since `forget_reports`."""
+        statuses = [status[key] for status in self.policy.statuses for key in ('reason', 'reload')]
+        return [*statuses, *self._diagnostics]
+
+    def forget_reports(self):
+        """Forget all but the policy's last status."""
+        self.policy.statuses[:] = self.policy.statuses[-1:]
+        self._diagnostics.clear()
 
     def press_e_stop(self, pressed):
         """Press or release the e-stop."""

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from fault_cases import E_STOP
 from fault_cases import FAULTS
+from fault_cases import PERIOD_S
 from fault_cases import Then
 from fault_outcome import cause
 from fault_outcome import judge
+from fault_outcome import longest_rest_s
 from fault_rig import FaultRig
 import pytest
 
@@ -71,18 +73,23 @@ def _try(rig, fault, judged):
 
 
 def _write(file, outcomes):
-    rows = ['| fault | the arm | stop sent after | at rest after that | armed afterwards '
-            '| limits used | it says |', '|---|---|---|---|---|---|---|']
+    rows = ['| fault | the arm | stop sent after | at rest after that | armed then | it said |',
+            '|---|---|---|---|---|---|']
     for each in outcomes:
         ends = each.fault.then in (Then.ENDS, Then.UNWATCHED)
         armed = 'ended' if ends else 'yes' if each.armed else 'no'
-        rows.append(f'| {each.fault.name} | {each.fault.then.value} | {_ms(each.detection_s)} '
-                    f'| {_ms(each.rest_s)} | {armed} | {100 * each.used:.0f} % | {each.text} |')
+        sent = _of(each.detection_s, each.fault.shows_s + 2 * PERIOD_S)
+        rest = _of(each.rest_s, longest_rest_s(each.fault, outcomes[0].rest_s))
+        # Of several complaints, from the one that is looked for.
+        begins = 1 + each.text.rfind(';', 0, each.text.find(each.fault.says))
+        said = each.text[begins:].strip().replace(each.bundle, 'BUNDLE')
+        rows.append(f'| {each.fault.name} | {each.fault.then.value} | {sent} | {rest} '
+                    f'| {armed} | {said} |')
     text = file.read_text(encoding='utf-8')
     before, rest = text.split(_BEGIN)
     table = '\n'.join(rows)
     file.write_text(f'{before}{_BEGIN}\n{table}\n{_END}{rest.split(_END)[1]}', encoding='utf-8')
 
 
-def _ms(time_s):
-    return '' if time_s is None else f'{1e3 * time_s:.0f} ms'
+def _of(time_s, limit_s):
+    return '' if time_s is None else f'{1e3 * time_s:.0f} of {1e3 * limit_s:.0f} ms'
