@@ -1,6 +1,7 @@
 """A configured policy at work: observations in, commands out, one control tick at a time."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 import time
 from typing import Any
 
@@ -187,7 +188,7 @@ class PolicyControl:
         # A picture takes long to copy, and the command does not depend on it.
         self._inputs.collect(pictures=self._lock_step)
         collected_s = time.perf_counter()
-        self._pilot.steering = self.steering
+        self._take_steering()
         self._pilot.shows_chunks = self._outputs.shows_chunks()
         if self._seed != self._settings['seed']:
             self._seed = self._settings['seed']
@@ -197,6 +198,7 @@ class PolicyControl:
         self._carry_out(decision)
         record = tick_record(
             decision, tick=tick, time_ns=time_ns, skipped=skipped, late_s=late_s,
+            shadow=self._operator is not None,
             collect_s=collected_s - began_s, decide_s=decided_s - collected_s,
             publish_s=time.perf_counter() - decided_s)
         self._records.tick(record, armed=self._authority.armed,
@@ -206,6 +208,15 @@ class PolicyControl:
         if self._operator is not None and decision.acting:
             self._operator.compare(decision.command, self._now_ns())
         self._refused_at = None if decision.acting else self._inputs.count
+
+    def _take_steering(self) -> None:
+        steering, before = self.steering, self._pilot.steering
+        if steering == before:
+            return
+        self._pilot.steering = steering
+        for name, value in asdict(steering).items():
+            if value != getattr(before, name):
+                self._records.log.changed(name, value, self._now_ns())
 
     def _counts(self) -> dict[str, int]:
         return {'late_plans': self._pilot.planner.counts.late,
@@ -283,6 +294,7 @@ class PolicyControl:
         self.reload.poll(self._pilot, self._now_ns())
         if self.reload.facts is not None:
             self.facts, self._process = self.reload.facts, self.reload.process
+            self._records.log.changed('bundle', self.facts.name, self._now_ns())
         if self.reload.done:
             self._log.info(f'reload: {self.reload.progress}')
         if self.reload.progress != progress:
