@@ -99,7 +99,7 @@ def _stop_ns(rig, fault, caused_ns):
         return int(last_ns + timeout_ns)
     stops = []
     rig.until(lambda: stops or stops.extend(
-        command for command in twists.since(caused_ns) if command.stops))
+        command for command in twists.since(caused_ns) if command.stops), within_s=_SAYS_S)
     return stops[0].sent_ns
 
 

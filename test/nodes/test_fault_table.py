@@ -69,7 +69,8 @@ def _try(rig, fault, judged):
             waiting = rig.waiting()
             if not left or waiting < _BUSY or rig.policy.ended:
                 raise
-            print(f'{fault.name}: once more, {100 * waiting:.0f} % of the time a process waited')
+            print(f'{fault.name}: once more, {100 * waiting:.0f} % of the time a process waited;',
+                  *rig.policy.log().splitlines()[-3:])
 
 
 def _write(file, outcomes):
