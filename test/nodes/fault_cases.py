@@ -7,7 +7,6 @@ import os
 import signal
 
 from fault_planner import HORIZON
-from fault_planner import PLAN_S
 from fault_planner import REAL_TIME_FACTOR
 from fault_relay import FRAME_NS
 from fault_rig import DEACTIVATE
@@ -69,7 +68,6 @@ def _release(rig):
 
 
 def _spoil(rig):
-    rig.policy.statuses.clear()
     rig.trigger('reload')
     (rig.bundle / 'policy.json').write_bytes(b'\xaf' * 2000)
 
@@ -107,8 +105,8 @@ FAULTS = (
     Fault(name='clock stops', says='the clock has stood still', shows_s=_STILL_S + _READING_S,
           **_tampered(clock_stops=True)),
     Fault(name='inference three times slower than a control period', then=Then.GOES_ON,
-          # As many ms are a control period here; the node reckons by its steady clock.
-          says=f'planning took {3 * PLAN_S * 1e3:.0f}', **_network('three times slower')),
+          # 375 ms of wall time, and what a busy machine adds; 125 ms are usual.
+          says='planning took 3', **_network('three times slower')),
     Fault(name='inference ten times slower than a control period', says='no action is left',
           shows_s=HORIZON * PERIOD_S, **_network('ten times slower')),
     Fault(name='inference hangs (SIGSTOP)', says='no action is left',

@@ -15,12 +15,10 @@ class SimulatedTime:
         self._wall_ns, self._readings_ns = [], []
 
     def see(self, sent_ns, reading_ns):
-        """Take a reading of the simulator's clock; return how long after the last one, in s."""
-        gap_s = (sent_ns - self._wall_ns[-1]) * 1e-9 if self._wall_ns else 0.0
+        """Take a reading of the simulator's clock."""
         if not self._wall_ns or sent_ns > self._wall_ns[-1]:
             self._wall_ns.append(sent_ns)
             self._readings_ns.append(reading_ns)
-        return gap_s
 
     @property
     def newest_ns(self):

@@ -11,6 +11,7 @@ import numpy as np
 
 _SURELY_AT_REST_S = 0.2
 _STAYS_S = 0.3
+_SAYS_S = 10.0  # of wall time; diagnostics come once a second
 # Limits are compared with what was rounded on its way.
 _ROUNDING = 1e-6
 # When commands cease the arm freezes its targets and overshoots them; see README.
@@ -36,7 +37,7 @@ def cause(rig, fault):
     relay, twists = rig.relay, rig.relay.commands['twist']
     for commands in relay.commands.values():
         commands.take_use()
-    relay.longest_lag_s = 0.0
+    rig.begin_to_watch_for_waiting()
     rig.forget_reports()
     caused_ns = time.time_ns()
     mended = False
@@ -53,7 +54,7 @@ def cause(rig, fault):
         rest = _rest(rig, caused) if rig.simulator.alive() else None
         text = _what_it_says(rig, fault)
         if fault.then == Then.DISARMED:
-            rig.until(lambda: not rig.status['armed'])
+            rig.until(lambda: not rig.status['armed'], within_s=_SAYS_S)
         armed = not rig.policy.ended and rig.status['armed']
         fault.mend(rig)
         mended = True
@@ -98,7 +99,7 @@ def _stop_ns(rig, fault, caused_ns):
         return int(last_ns + timeout_ns)
     stops = []
     rig.until(lambda: stops or stops.extend(
-        command for command in twists.since(caused_ns) if command.stops))
+        command for command in twists.since(caused_ns) if command.stops), within_s=_SAYS_S)
     return stops[0].sent_ns
 
 
@@ -113,7 +114,8 @@ def _what_it_says(rig, fault):
     if not fault.says:
         return ''
     said = []
-    rig.until(lambda: said or said.extend(text for text in rig.says() if fault.says in text))
+    rig.until(lambda: said or said.extend(text for text in rig.says() if fault.says in text),
+              within_s=_SAYS_S)
     return said[0]
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 CONTRACT = Path(__file__).with_name('fault_contract.yaml')
 HORIZON = 10
-REAL_TIME_FACTOR = 0.5
+REAL_TIME_FACTOR = 0.4
 # A control period of simulated time, in wall time.
 PLAN_S = 0.05 / REAL_TIME_FACTOR
 SLOWER = {'three times slower': 3, 'ten times slower': 10}

@@ -2,7 +2,6 @@
 
 from collections import deque
 from dataclasses import dataclass
-import time
 
 from fault_measure import Commands
 from fault_measure import SimulatedTime
@@ -50,7 +49,6 @@ class Relay:
         self.tampering = Tampering()
         self.time = SimulatedTime(REAL_TIME_FACTOR)
         self.path = ToolPath()
-        self.longest_lag_s = 0.0  # of a message, from the simulator to here
         contract = load_contract(CONTRACT)
         self.commands = {key: Commands(contract, key) for key in ('twist', 'gripper_command')}
         self._late = deque()
@@ -82,9 +80,7 @@ class Relay:
 
     def _on_clock(self, clock: Clock, info):
         now_ns = clock.clock.sec * 10**9 + clock.clock.nanosec
-        self.longest_lag_s = max(
-            self.longest_lag_s, time.time() - info['source_timestamp'] * 1e-9,
-            self.time.see(info['source_timestamp'], now_ns))
+        self.time.see(info['source_timestamp'], now_ns)
         if not self.tampering.clock_stops:
             seconds, nanoseconds = divmod(now_ns + self.tampering.clock_offset_ns, 10**9)
             clock.clock.sec, clock.clock.nanosec = seconds, nanoseconds

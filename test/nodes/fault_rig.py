@@ -1,6 +1,8 @@
 """The simulated arm, the policy that moves it, and what goes wrong between them."""
 
 import json
+import os
+from pathlib import Path
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -129,16 +131,14 @@ class FaultRig:
 
     def reload(self):
         """Have the policy load its bundle again; return what came of it once that is known."""
-        self.policy.statuses.clear()
         self.trigger('reload')
         return self.reloaded()
 
     def reloaded(self):
-        """Return what came of the reload that is under way."""
-        def over():
-            return self.policy.statuses and any(
-                word in self.status['reload'] for word in ('refused', 'has taken over'))
-        self.until(over)
+        """Return what came of the reload that has just been asked for."""
+        self.until(lambda: self.status['reload'].startswith('loading'))
+        self.until(lambda: any(
+            word in self.status['reload'] for word in ('refused', 'has taken over')))
         return self.status['reload']
 
     @property
@@ -155,6 +155,23 @@ class FaultRig:
         """Forget all but the policy's last status."""
         self.policy.statuses[:] = self.policy.statuses[-1:]
         self._diagnostics.clear()
+
+    def begin_to_watch_for_waiting(self):
+        """Begin to watch how long the processes wait for a processor."""
+        self._watched_from = time.monotonic(), self._waited_s()
+
+    def waiting(self):
+        """Return the largest share of time that a process has waited for a processor since."""
+        since_s, before_s = self._watched_from
+        now_s = self._waited_s()
+        waited_s = [now_s[pid] - before_s[pid] for pid in now_s if pid in before_s]
+        return max(waited_s) / (time.monotonic() - since_s)
+
+    def _waited_s(self):
+        pids = [os.getpid(), *(process.pid for process in (self.policy, self.simulator)
+                               if process.alive())]
+        return {pid: int(Path('/proc', str(pid), 'schedstat').read_text().split()[1]) * 1e-9
+                for pid in pids}
 
     def press_e_stop(self, pressed):
         """Press or release the e-stop."""
@@ -193,9 +210,9 @@ class FaultRig:
         return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > _FAST_M_S
                 and not (outwards and abs(path.y) > FAR_M - _TURNS_BEFORE_M))
 
-    def until(self, condition):
+    def until(self, condition, *, within_s=_WAIT_S):
         """Turn the executor until the condition holds."""
-        end_s = time.monotonic() + _WAIT_S
+        end_s = time.monotonic() + within_s
         while not condition():
             assert time.monotonic() < end_s, self.policy.log()
             self._spin_once(0.02)
