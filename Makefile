@@ -34,7 +34,8 @@ demo: install
 	$(BIN)/lps demo
 
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m 'not timing'
+	$(BIN)/python -m pytest -m timing --numprocesses 0
 
 lint: install
 	$(BIN)/ruff check .

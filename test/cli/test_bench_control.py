@@ -3,6 +3,9 @@
 import json
 
 from lps_ros.cli.main import main
+import pytest
+
+pytestmark = pytest.mark.timing
 
 
 def figures(tmp_path, *arguments):

@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 from test_planning import request
 
+pytestmark = pytest.mark.timing
+
 # On a busy machine too no call takes longer; a blocking one would wait for ever.
 _AT_ONCE_S = 0.5
 # `close` may wait for a child to end by itself, a second, before it kills it.

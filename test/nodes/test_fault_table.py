@@ -18,7 +18,7 @@ from fault_rig import FaultRig
 import pytest
 
 # The first test waits for two policies and a simulator to start.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timing, pytest.mark.timeout(300)]
 # A machine where processes wait longer for a processor stops clocks and delays streams itself.
 _BUSY = 0.05
 _TRIES = 5

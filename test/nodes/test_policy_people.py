@@ -13,6 +13,8 @@ import pytest
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool
 
+pytestmark = pytest.mark.timing
+
 _TWIST = 'servo_node/delta_twist_cmds'
 _LIMITS = load_contract(ROOT / 'config' / 'ur5e_cube.yaml').action('twist').limits
 _CONFIGURE = Transition.TRANSITION_CONFIGURE

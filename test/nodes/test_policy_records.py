@@ -6,7 +6,10 @@ import re
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
 from policy_harness import Robot
+import pytest
 from std_msgs.msg import String
+
+pytestmark = pytest.mark.timing
 
 
 def test_every_tick_is_told_and_a_run_ends_with_a_report(tmp_path, ros_domain):

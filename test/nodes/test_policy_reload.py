@@ -12,6 +12,8 @@ from policy_harness import Robot
 from policy_harness import stopped
 import pytest
 
+pytestmark = pytest.mark.timing
+
 _ACTIVATE = Transition.TRANSITION_ACTIVATE
 _DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 

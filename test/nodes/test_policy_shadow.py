@@ -7,6 +7,8 @@ from policy_harness import Robot
 import pytest
 from std_msgs.msg import Float64MultiArray
 
+pytestmark = pytest.mark.timing
+
 
 def test_in_shadow_the_robot_follows_the_operator_and_the_error_is_told(tmp_path, ros_domain):
     process = PolicyProcess(
