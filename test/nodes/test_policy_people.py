@@ -62,7 +62,8 @@ def _moves(robot):
 def _rests(robot, reason=''):
     robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
     robot.forget()
-    robot.until(lambda: not robot.statuses[-1]['acting'] and reason in robot.statuses[-1]['reason'])
+    robot.until(
+        lambda: not robot.statuses[-1]['acting'] and reason in robot.statuses[-1]['reason'])
 
 
 def _only_commands(robot, x):
