@@ -142,6 +142,7 @@ class Action:
     scale: Scale
     limits: Limits
     stop: str  # 'zeros': a stop sends zeros; 'hold': it sends nothing
+    relative_to: str | None = None  # observation whose joint positions it is learnt relative to
 
     @property
     def label(self) -> str:
