@@ -126,9 +126,9 @@ class FreeRunningRobot:
                     pilot.authority.arm()
                 decision = pilot.tick(tick, lambda: self._now_ns + _AFTER_TICK_NS)
                 if decision.messages:
-                    twist, opening_m = commanded(decision.messages, opening_m)
-                    robot.command(twist, opening_m)
-                log.note(decision, twist if decision.acting else np.zeros(4), pilot)
+                    motion, opening_m = commanded(decision.messages, self._now_ns, opening_m)
+                    robot.grip(opening_m) if motion is None else robot.command(motion, opening_m)
+                log.note(decision, motion if decision.acting else np.zeros(4), pilot)
                 self._think(pilot, self._now_ns + _AFTER_TICK_NS)
                 tick += 1
             elif self._now_ns >= self._think_ns:

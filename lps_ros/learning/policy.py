@@ -28,7 +28,7 @@ class Plan:
     """
     A chunk to execute.
 
-    actions: float32 (H, A) in [-1, 1], float64 where some are relative; q: the smallest of the critics' values of the chunk;
+    actions: float (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk;
     disagreement: the largest minus the smallest, both NaN without a critic; latent: float32
     (D,), the latent that it was decoded from; unfamiliarity: of the observation, about 1 at the
     edge of the training data, see `Familiarity`, NaN where that is not known.

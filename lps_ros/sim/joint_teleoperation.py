@@ -47,7 +47,8 @@ class JointTeleoperation:
             data = self._scene.data
             data.qpos[self._qpos] = joint_positions
             mujoco.mj_kinematics(self._scene.model, data)
-            self._scene.set_control(np.append(_SPEED * np.clip(twist / FULL_TWIST, -1.0, 1.0), 0.0))
+            action = _SPEED * np.clip(twist / FULL_TWIST, -1.0, 1.0)
+            self._scene.set_control(np.append(action, 0.0))
             self._target = data.ctrl[self._actuators].copy()
         return JointTrajectory(
             times_s=np.array([CONTROL_PERIOD_S]), positions=self._target[None])

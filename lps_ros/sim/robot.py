@@ -95,6 +95,11 @@ class SimulatedRobot:
         """Return how far the episode has come."""
         return self._tracker.progress
 
+    @property
+    def following(self) -> bool:
+        """Return whether a joint trajectory is being followed, or its end held."""
+        return self._follower is not None
+
     def command(self, motion: np.ndarray | JointTrajectory, opening_m: float) -> None:
         """Move the tool by a twist, see `twist`, or the joints, see `follow`; and grip."""
         if isinstance(motion, JointTrajectory):

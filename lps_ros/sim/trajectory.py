@@ -41,8 +41,7 @@ class JointTrajectory:
 
 class TrajectoryFollower:
     """
-    Interpolates from point to point: linearly between positions, by cubics where velocities are
-    given too.
+    Interpolates linearly between positions, by cubics where velocities are given too.
 
     A new trajectory begins from what the one before asked for at that time
     (`interpolate_from_desired_state` of the controller), so that it causes no jump. After the
