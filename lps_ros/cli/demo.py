@@ -54,8 +54,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help='the shipped bundle that sees a camera and knows no poses; with '
                              '--full: record and train with the camera')
     parser.add_argument('--joints', action='store_true',
-                        help='the shipped bundle that sends joint trajectories; with --full: record '
-                             'and train with them')
+                        help='the shipped bundle that sends joint trajectories; with --full: '
+                             'record and train with them')
     parser.add_argument('--contract', type=Path, metavar='FILE',
                         help="contract to run with, such as one with other limits (default: the "
                              "package's own)")
