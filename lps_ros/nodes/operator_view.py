@@ -16,6 +16,7 @@ from std_msgs.msg import String
 
 _POSES = {'tool': 'tool_pose', 'cube': 'cube_pose', 'goal': 'goal_pose'}
 _GRIPPER_NAME = 'gripper_opening'
+_NAMES = {*JOINT_NAMES, _GRIPPER_NAME}
 
 
 class RobotView:
@@ -57,7 +58,7 @@ class RobotView:
         self._stamps[key] = stamp_ns(message)
 
     def _on_joints(self, message: JointState) -> None:
-        if _GRIPPER_NAME in message.name:
+        if _NAMES <= set(message.name):
             index = message.name.index(_GRIPPER_NAME)
             self._gripper = (message.position[index], message.effort[index])
             self._joints = np.array([

@@ -35,8 +35,8 @@ class JointTrajectory:
         return ''
 
     def later(self, seconds: float) -> 'JointTrajectory':
-        """Return it begun so much later."""
-        return replace(self, times_s=self.times_s + seconds)
+        """Return it begun so much later, in whole nanoseconds as messages have them."""
+        return replace(self, times_s=np.round((self.times_s + seconds) * 1e9) * 1e-9)
 
 
 class TrajectoryFollower:

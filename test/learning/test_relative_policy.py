@@ -96,7 +96,7 @@ def test_a_bundle_without_it_is_refused(made, tmp_path, spread):
 def test_fine_tuning_keeps_the_range(made, tmp_path):
     with pytest.MonkeyPatch.context() as patch:
         use_cache(patch, recordings())
-        tuned = Trainer(
-            settings(steps=1, start_from=str(made)), 'dataset', ROBOT, tmp_path / 'run').run().bundle
+        tuned = Trainer(settings(steps=1, start_from=str(made)), 'dataset', ROBOT,
+                        tmp_path / 'run').run().bundle
     np.testing.assert_array_equal(
         load_bundle(tuned).policy.relative.spread, load_bundle(made).policy.relative.spread)
