@@ -51,7 +51,8 @@ def recordings():
 def made(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         use_cache(patch, recordings())
-        return Trainer(settings(steps=800), 'dataset', ROBOT, tmp_path_factory.mktemp('run')).run().bundle
+        return Trainer(settings(steps=800), 'dataset', ROBOT,
+                       tmp_path_factory.mktemp('run')).run().bundle
 
 
 def test_offsets_a_thousandth_of_the_scale_are_learnt(made):
