@@ -70,7 +70,7 @@ class InProcessRobot:
             return self._run(seed, lambda state, tick: operator.act(state))
         self._device = self._device or JointTeleoperation()
         device = self._device
-        device.reset()
+        device.reset(seed)
 
         def act(state: RobotState, tick: int) -> tuple[Motion, float]:
             twist, opening_m = operator.act(state)

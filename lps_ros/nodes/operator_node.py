@@ -151,7 +151,7 @@ class OperatorNode(Node):
             yield from self._calls.trigger(f'{recorder}/start')
         self._operator.reset(seed)
         if self._device is not None:
-            self._device.reset()
+            self._device.reset(seed)
         self._loop.start()
         while not self._view.status['done']:
             step = self._view.status['step']

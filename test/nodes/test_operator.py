@@ -93,6 +93,7 @@ def test_places_the_cube_by_joint_trajectories(lab):
     robot, operator, device = robot_without_ros(), ClumsyOperator(CLEAN), JointTeleoperation()
     robot.reset(1, 3)
     operator.reset(3)
+    device.reset(3)
     while not robot.progress.done:
         state = robot.state()
         twist, opening_m = operator.act(state)

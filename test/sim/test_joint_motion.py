@@ -17,7 +17,7 @@ import pytest
 
 @pytest.fixture(scope='module')
 def device():
-    return JointTeleoperation()
+    return JointTeleoperation(tremor_rad=0.0)
 
 
 def test_the_joints_go_where_the_trajectory_leads_and_rest_there(robot):
@@ -65,7 +65,7 @@ def test_what_cannot_be_followed_moves_nothing(robot):
 
 def test_the_device_leads_the_tool_at_half_the_speed_pointing_down(robot, device):
     robot.reset(1, 3)
-    device.reset()
+    device.reset(0)
     twist = np.array([0.2, -0.1, 0.1, 0.6])
     begin = robot.state().tool
     for _ in range(10):
@@ -83,13 +83,30 @@ def test_the_device_leads_the_tool_at_half_the_speed_pointing_down(robot, device
     np.testing.assert_array_equal(held, again)
 
 
-def test_the_operator_places_the_cube_by_joints(robot, device):
-    placed = 0
+def test_joints_tremble_anew_at_every_command_and_alike_for_a_seed(robot):
+    robot.reset(1, 0)
+    begin = robot.state().joint_positions
+    device = JointTeleoperation(tremor_rad=0.01)
+
+    def targets(seed):
+        device.reset(seed)
+        return np.concatenate([
+            device.trajectory(np.zeros(4), begin).positions for _ in range(200)])
+
+    first = targets(5)
+    np.testing.assert_allclose(first.std(axis=0), 0.01, rtol=0.2)
+    np.testing.assert_allclose(first.mean(axis=0), begin, atol=0.003)
+    np.testing.assert_array_equal(targets(5), first)
+    assert (targets(6) != first).all()
+
+
+def test_the_operator_places_the_cube_by_trembling_joints(robot):
+    device, placed = JointTeleoperation(), 0
     for seed in range(6):
         operator = ClumsyOperator(OperatorSettings())
         robot.reset(1, seed)
         operator.reset(seed)
-        device.reset()
+        device.reset(seed)
         while not robot.progress.done:
             state = robot.state()
             twist, opening_m = operator.act(state)
