@@ -18,7 +18,7 @@ from lps_ros.contract.schema import Limits
 from lps_ros.contract.section import Section
 
 _COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop')
-_BY_TYPE = ('fields', 'names', 'frame_id', 'unit')
+_BY_TYPE = ('fields', 'names', 'frame_id', 'unit', 'send')
 # Units, without spaces, of what a zero brings to rest: rates of change and efforts.
 _RESTS_AT_ZERO = re.compile(r'.*/s(?![A-Za-z]).*|N|N[*·.]?m')
 
@@ -44,6 +44,7 @@ def parse_action(section: Section) -> Action:
         scale=scale,
         limits=limits,
         stop=_parse_stop(section, type_name, fields, limits),
+        send=section.text('send', default='point', choices=('point', 'chunk')),
     )
 
 
