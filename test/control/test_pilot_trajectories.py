@@ -262,6 +262,16 @@ def test_after_ticks_that_were_not_served_it_goes_on_and_stops_where_it_has_got_
             assert rig.pilot.schedule.skipped == 2
 
 
+@pytest.mark.parametrize('late_ms', [1, 3, 24])
+def test_a_tick_that_is_served_late_begins_from_the_one_before(late_ms):
+    rig = _ArmRig(wants=(0.5, -0.5), steering=Steering(mode='prior', replan_every=1))
+    rig.serve(1, 3)
+    rig.now_ns += (PERIOD_MS + late_ms) * MS
+    rig.observe(4 * PERIOD_MS)
+    rig.want((-0.5, 0.5))
+    assert rig.pilot.tick(4, rig.clock_ns).command[:2] == pytest.approx([0.2, -0.2])
+
+
 @pytest.mark.parametrize('jump_ms', [60_000, 150, -1000])
 def test_a_clock_that_jumped_does_not_tell_where_the_chunk_ends(jump_ms):
     rig = _ArmRig(wants=(0.5, -0.5))
@@ -329,6 +339,7 @@ def test_a_person_moves_the_arm_point_by_point():
 def test_a_person_who_takes_another_channel_ends_the_chunk():
     rig = _ArmRig(wants=(0.5, -0.5))
     command = rig.serve(1, 3)[-1].command[:2]
+    rig.now_ns += 20 * MS
     *stop, hand = _person(rig, 'hand', [0.7])
     assert _holds_at(stop, command)
     assert hand.key == 'hand' and hand.content['points'][0]['positions'] == [0.7]
@@ -339,14 +350,17 @@ def test_a_person_who_takes_another_channel_ends_the_chunk():
         command + [_STEP / 10, -_STEP / 10])
 
 
-def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to():
-    path = np.outer(np.arange(1, 7), [0.1, -0.1])
-    rig = _ArmRig(wants=path)
-    rig.at = (0.3, -0.3)  # by then
+@pytest.mark.parametrize(('after_ms', 'begins', 'moves'), [
+    (130, 0.3, 0.06), (150, 0.3, 0.1), (170, 0.3, 0.1), (400, 0.6, 0.1)])
+def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to(
+        after_ms, begins, moves):
+    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig.at = (begins, -begins)  # by then
     rig.tick(1)
-    rig.now_ns += 150 * MS
+    rig.now_ns += after_ms * MS
     messages = _person(rig)
-    assert messages[-1].content['points'][0]['positions'] == pytest.approx(path[3])
+    assert messages[-1].content['points'][0]['positions'] == pytest.approx(
+        [begins + moves, -begins - moves])
 
 
 class _FollowedRig(_ArmRig):
@@ -415,7 +429,8 @@ _PLACES = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
 _EVENTS = st.lists(st.one_of(
     st.tuples(st.just('serves'), st.integers(1, 60)),
     st.tuples(st.just('serves'), st.integers(1, 60)),
-    st.tuples(st.just('stalls'), st.integers(1, 90)),
+    st.tuples(st.just('stalls'), st.integers(1, 60)),
+    st.tuples(st.just('plans'), _PLACES),
     st.tuples(st.just('person'), st.one_of(
         st.tuples(st.just('arm'), _PLACES), st.just(('hand', (0.3,))))),
     st.tuples(st.just('plans'), _PLACES),
