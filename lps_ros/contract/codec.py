@@ -124,6 +124,8 @@ class ActionCodec:
         hold: positions (A,) at which channels that are carrying out a chunk are to come to rest,
         within one period; NaN for all others.
         """
+        # Without a stamp it begins as it comes. With one, a controller whose clock is a period
+        # ahead refuses it as over, one whose clock is behind waits, and the chunk goes on.
         messages = []
         for action, columns in self._parts:
             if action.stop == 'zeros':
@@ -132,7 +134,7 @@ class ActionCodec:
                     period_ns=self._period_ns))
             elif hold is not None and np.isfinite(hold[columns]).all():
                 messages.append(trajectory_message(
-                    action, hold[None, columns], stamp_ns=stamp_ns, period_ns=self._period_ns))
+                    action, hold[None, columns], stamp_ns=0, period_ns=self._period_ns))
         return messages
 
     def _check(self, physical: np.ndarray, shape: tuple[int, ...]) -> None:
