@@ -51,7 +51,7 @@ def describe(contract: Contract) -> str:
         for d in contract.derived]
     actions = [
         (a.key, a.topic, _short(a.type), _content(a), _spans(a.scale.low, a.scale.high),
-         a.stop)
+         a.stop, a.send)
         for a in contract.actions]
     parts = [
         f'contract         {contract.name}, task {contract.task.name}',
@@ -65,7 +65,7 @@ def describe(contract: Contract) -> str:
     ]
     if derived:
         parts += ['', _table(('derived', 'kind', 'of', 'numbers'), derived)]
-    parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop'), actions)]
+    parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop', 'send'), actions)]
     limits = [
         (a.key, _spans(a.limits.low, a.limits.high), _step(a), _workspace(a))
         for a in contract.actions]

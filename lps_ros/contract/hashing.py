@@ -87,6 +87,7 @@ def deployment_content(
             a.key: {
                 'topic': a.topic,
                 'stop': a.stop,
+                **({} if a.send == 'point' else {'send': a.send}),
                 'limits': {
                     'low': _numbers(a.limits.low),
                     'high': _numbers(a.limits.high),

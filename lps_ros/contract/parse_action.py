@@ -18,7 +18,7 @@ from lps_ros.contract.schema import Limits
 from lps_ros.contract.section import Section
 
 _COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop', 'relative_to')
-_BY_TYPE = ('fields', 'names', 'frame_id', 'unit')
+_BY_TYPE = ('fields', 'names', 'frame_id', 'unit', 'send')
 # Units, without spaces, of what a zero brings to rest: rates of change and efforts.
 _RESTS_AT_ZERO = re.compile(r'.*/s(?![A-Za-z]).*|N|N[*·.]?m')
 
@@ -45,6 +45,7 @@ def parse_action(section: Section) -> Action:
         limits=limits,
         stop=_parse_stop(section, type_name, fields, limits),
         relative_to=_parse_relative(section, type_name, fields),
+        send=section.text('send', default='point', choices=('point', 'chunk')),
     )
 
 

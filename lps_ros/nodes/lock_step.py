@@ -75,7 +75,9 @@ class LockStep:
         """Take the tick's twist or trajectory; return why it is refused, or nothing."""
         if self._world.progress.done:
             return ''
-        if stamp_ns <= self._tick_ns:
+        # A trajectory without a stamp begins as it comes.
+        stamped = stamp_ns or not isinstance(motion, JointTrajectory)
+        if stamped and stamp_ns <= self._tick_ns:
             return (f'a motion is stamped {stamp_ns * 1e-9:.3f} s, expected later than the tick '
                     f'at {self._tick_ns * 1e-9:.3f} s; stamp it by /clock (use_sim_time)')
         self._motion = motion

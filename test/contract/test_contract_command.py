@@ -54,6 +54,15 @@ def test_check_shows_every_type(lps, capsys, tmp_path):
     assert 'WrenchStamped' in capsys.readouterr().out
 
 
+def test_check_shows_how_a_stop_and_a_command_are_sent(lps, capsys, tmp_path):
+    path = tmp_path / 'every.yaml'
+    path.write_text(edited(('actions/2/send', 'chunk')))
+    assert lps('contract', 'check', str(path)) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    shown = {line[0]: line[-2:] for line in lines if line and line[-1] in ('point', 'chunk')}
+    assert shown['arm'] == ['hold', 'chunk'] and shown['gripper'] == ['hold', 'point']
+
+
 def test_check_raises_the_line_of_a_fault(lps, tmp_path):
     path = tmp_path / 'faulty.yaml'
     path.write_text(edited(('rate_hz', 0)))
