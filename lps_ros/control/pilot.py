@@ -167,7 +167,7 @@ class Pilot:
             if (self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY):
                 refresh()
-                if not self._judge(now_ns, now_ns):
+                if not self.judge(now_ns, now_ns):
                     self.planner.ask(tick, now_ns, self.steering)
         except Exception as error:  # whatever it is must end in a stop
             if self.authority.armed:
@@ -183,7 +183,7 @@ class Pilot:
         stopped. Raises CommandRefused for what no limit can make safe.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
-        self._judge(now_ns, now_ns)
+        self.judge(now_ns, now_ns)
         self._in_force.go_on(now_ns)
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
@@ -213,7 +213,7 @@ class Pilot:
         now_ns = clock_ns()
         self._in_force.go_on(now_ns)
         source, why = self.authority.source(now_ns)
-        reasons = self._judge(self._clock.time_ns(tick), now_ns)
+        reasons = self.judge(self._clock.time_ns(tick), now_ns)
         failure, self._failure = self._failure, None
         if failure is not None:
             self.authority.disarm(failure.text)
@@ -229,11 +229,15 @@ class Pilot:
             return self._rest(reasons, now_ns)
         self._plan_for(tick, now_ns)
         # Planning takes time, in which an observation may have become too old.
-        reasons = self._judge(self._clock.time_ns(tick), clock_ns()) or self._doubts()
+        reasons = self.judge(self._clock.time_ns(tick), clock_ns()) or self._doubts()
         return self._rest(reasons, clock_ns()) if reasons else self._act(tick, clock_ns)
 
-    def _judge(self, tick_ns: int, now_ns: int) -> list[Reason]:
-        """Judge the observations; what a person has to look at disarms, whoever commands."""
+    def judge(self, tick_ns: int, now_ns: int) -> list[Reason]:
+        """
+        Judge the observations of a tick at the time `now_ns`, see `ObservationGate.reasons`.
+
+        What a person has to look at disarms, whoever commands.
+        """
         reasons = self.gate.reasons(tick_ns, now_ns)
         for reason in reasons:
             if reason.disarms:
