@@ -33,4 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     return run_node_command('recorder', {
         'contract': str(arguments.contract), 'dataset': str(arguments.dataset),
         'operator': arguments.operator, 'leave_out': arguments.leave_out,
-        'ticks': arguments.ticks, 'keep_bag': arguments.keep_bag, 'use_sim_time': arguments.sim_time}, arguments)
+        'ticks': arguments.ticks, 'keep_bag': arguments.keep_bag,
+        'use_sim_time': arguments.sim_time}, arguments)
