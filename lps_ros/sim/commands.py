@@ -23,7 +23,8 @@ def joint_trajectory(message: Any, now_ns: int) -> JointTrajectory:
     """
     Return a trajectory_msgs/JointTrajectory in the order of JOINT_NAMES, its times from now.
 
-    message: any object with the ROS field names as attributes; a stamp of zero means now. Raises
+    message: any object with the ROS field names as attributes, velocities may be left out; a
+    stamp of zero means now. Raises
     ValueError for one that the robot cannot follow.
     """
     if sorted(message.joint_names) != sorted(JOINT_NAMES):
@@ -31,7 +32,7 @@ def joint_trajectory(message: Any, now_ns: int) -> JointTrajectory:
                          f'{", ".join(JOINT_NAMES)}')
     order = [list(message.joint_names).index(name) for name in JOINT_NAMES]
     positions, velocities = (
-        _values([getattr(point, field) for point in message.points], field, order)
+        _values([getattr(point, field, ()) for point in message.points], field, order)
         for field in ('positions', 'velocities'))
     if positions is None:
         raise ValueError('has no positions, expected them at every point')
