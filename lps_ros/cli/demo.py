@@ -41,7 +41,6 @@ _EXAMPLE = """examples:
 _ARMS = ('operator', 'prior', 'steered')
 _ROBOT = 'ur5e_cube'
 _JOINTS = f'{_ROBOT}_joints'
-_CAMERA_TRAINING = f'config/train_{_ROBOT}_camera.yaml'
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -87,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--full', action='store_true', help='record and train first')
     parser.add_argument('--demonstrations', type=int,
                         help='with --full: episodes of the operator (default 150; with --camera '
-                             'or --joints 300)')
+                             '300, with --joints 500)')
     parser.add_argument('--steps', type=int,
                         help="with --full: training steps (default: the trainer's)")
     parser.set_defaults(func=run)
@@ -97,6 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
     arms = _checked(arguments)
     robot = _JOINTS if arguments.joints else _ROBOT
+    shipped = f'{_ROBOT}_camera' if arguments.camera else robot
     contract_file = arguments.contract or share_path(f'config/{robot}.yaml')
     contract = load_contract(contract_file)
     private_ros_environment()
@@ -115,12 +115,12 @@ def run(arguments: argparse.Namespace) -> int:
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
               bundle=bundle, steps=arguments.steps or 0, seed=0, logs=logs / 'train',
               command=command,
-              config=share_path(_CAMERA_TRAINING) if arguments.camera else None)
+              config=share_path(f'config/train_{shipped}.yaml') if shipped != _ROBOT else None)
     from lps_ros.learning.bundle import update_results
 
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
-        bundle=(bundle or share_path(_shipped(arguments))).resolve(), arms=arms,
+        bundle=(bundle or share_path(f'models/{shipped}')).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=-1.0 if arguments.strength is None else arguments.strength,
@@ -140,13 +140,6 @@ def run(arguments: argparse.Namespace) -> int:
         print(f'model card: {settings.bundle / "README.md"}')
     write_json(arguments.json, {'command': command, **evaluation.figures})
     return 0
-
-
-def _shipped(arguments: argparse.Namespace) -> str:
-    """Return where the package's own bundle lies."""
-    if arguments.joints:
-        return f'models/{_JOINTS}'
-    return f'models/{_ROBOT}_camera' if arguments.camera else f'models/{_ROBOT}'
 
 
 def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
@@ -177,7 +170,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
                         'train it; give the name of a new one, or leave out --full')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
     if arguments.demonstrations is None:
-        arguments.demonstrations = 300 if arguments.camera or arguments.joints else 150
+        arguments.demonstrations = 500 if arguments.joints else 300 if arguments.camera else 150
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
     if arguments.steps is not None:
         check_range(arguments, 'steps', 1)
