@@ -143,6 +143,10 @@ class Pilot:
                    and self._joints.get_subscription_count()
                    and self._gripper.get_subscription_count() and self.clock and self.status)
 
+    def trigger(self, service):
+        """Call a service and wait for its answer."""
+        self._remote.trigger(service)
+
     def reset(self, **parameters):
         """Reset the robot with these parameters, and wait for its first tick."""
         episode = self.status['episode']
