@@ -86,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--full', action='store_true', help='record and train first')
     parser.add_argument('--demonstrations', type=int,
                         help='with --full: episodes of the operator (default 150; with --camera '
-                             '300, with --joints 500)')
+                             '300, with --joints 400)')
     parser.add_argument('--steps', type=int,
                         help="with --full: training steps (default: the trainer's)")
     parser.set_defaults(func=run)
@@ -170,7 +170,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
                         'train it; give the name of a new one, or leave out --full')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
     if arguments.demonstrations is None:
-        arguments.demonstrations = 500 if arguments.joints else 300 if arguments.camera else 150
+        arguments.demonstrations = 400 if arguments.joints else 300 if arguments.camera else 150
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
     if arguments.steps is not None:
         check_range(arguments, 'steps', 1)
