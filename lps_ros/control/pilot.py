@@ -40,8 +40,8 @@ class Execution:
     waits: time stands still while a plan is made, as in lock-step with a simulator;
     stops_to_think: a chunk is planned when the one before is used up, and the robot stands
     meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
-    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity: of an
-    observation, beyond which the policy does not act.
+    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
+    observation, max_disagreement of the critics on its chunk: beyond, the policy does not act.
     """
 
     waits: bool = False
@@ -49,6 +49,7 @@ class Execution:
     ramp_s: float = 0.0
     patience_s: float = 2.0
     max_unfamiliarity: float = math.inf
+    max_disagreement: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -256,13 +257,20 @@ class Pilot:
 
     def _doubts(self) -> list[Reason]:
         """Return what keeps the policy from acting on fit observations."""
-        plan, limit = self.planner.newest, self._execution.max_unfamiliarity
-        # Not-a-number is unfamiliar too, where there is a limit.
-        if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
-            return [Reason(subject='policy', text=(
-                f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
-                f'{limit:g}; bring the scene to what was demonstrated'))]
-        return []
+        plan, execution = self.planner.newest, self._execution
+        if plan is None:
+            return []
+        # Not-a-number is too much too, where there is a limit.
+        return [
+            Reason(subject='policy', text=(
+                f'{what}: {value:.3g}, expected at most {limit:g}; bring the scene to what was '
+                'demonstrated'))
+            for what, value, limit in (
+                ('the observation is unfamiliar', plan.unfamiliarity,
+                 execution.max_unfamiliarity),
+                ('the critics disagree on the chunk', plan.disagreement,
+                 execution.max_disagreement))
+            if limit < math.inf and not value <= limit]
 
     def _act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         step = self.schedule.step(tick, ensemble=self.steering.join == 'ensemble')
