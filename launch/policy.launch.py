@@ -47,6 +47,7 @@ PARAMETERS = {
     'ramp_s': (float, 'A motion is led in over so long, in s'),
     'patience_s': (float, 'A stop that lasts longer disarms, in s'),
     'max_unfamiliarity': (float, 'Unfamiliarity beyond which the policy does not act; 0: any'),
+    'max_disagreement': (float, 'Of the critics, beyond which the policy does not act; 0: any'),
     'arm_on_activate': (bool, 'Whether activating arms; else the service ~/arm does'),
     'shadow': (bool, 'Publish on shadow/<topic> only and compare with the operator'),
     'e_stop_topic': (str, 'std_msgs/Bool, true: stop and disarm'),

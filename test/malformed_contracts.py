@@ -30,6 +30,7 @@ _OF_KEY = {
     'observation': ('tool', 'cube', 'joints', 'front', 'nothing'),
     'unit': ('furlong', 'm', 'rad', 'rad/s', '/s', ','),
     'stop': ('zeros', 'hold', 'brake'),
+    'send': ('point', 'chunk', 'all'),
     'rotation': ('yaw', 'sixd', 'none'),
     'encoding': ('rgb8', 'bgr8', '16UC1'),
     'crop': ([0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1e-300, 1e-300], [0, 0, 5e-324, 1],

@@ -12,6 +12,7 @@ from lps_ros.contract import load_contract
 from lps_ros.contract import Observation
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import row_columns
+import numpy as np
 
 _EXAMPLE = """example:
   lps contract check config/ur5e_cube.yaml
@@ -51,7 +52,7 @@ def describe(contract: Contract) -> str:
         for d in contract.derived]
     actions = [
         (a.key, a.topic, _short(a.type), _content(a), _spans(a.scale.low, a.scale.high),
-         a.stop)
+         a.stop, a.send)
         for a in contract.actions]
     parts = [
         f'contract         {contract.name}, task {contract.task.name}',
@@ -65,11 +66,12 @@ def describe(contract: Contract) -> str:
     ]
     if derived:
         parts += ['', _table(('derived', 'kind', 'of', 'numbers'), derived)]
-    parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop'), actions)]
+    parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop', 'send'), actions)]
     limits = [
-        (a.key, _spans(a.limits.low, a.limits.high), _step(a), _workspace(a))
+        (a.key, _spans(a.limits.low, a.limits.high), _step(a, contract), _start(a), _workspace(a))
         for a in contract.actions]
-    parts += ['', _table(('action', 'limits', 'step per tick', 'workspace'), limits)]
+    parts += ['', _table(
+        ('action', 'limits', 'step per tick', 'first command', 'workspace'), limits)]
     return '\n'.join(parts)
 
 
@@ -94,10 +96,22 @@ def _spans(low: Iterable[float], high: Iterable[float]) -> str:
     return ', '.join(f'{least:g}..{most:g}' for least, most in zip(low, high))
 
 
-def _step(action: Action) -> str:
-    if action.limits.step is None:
+def _step(action: Action, contract: Contract) -> str:
+    steps = [] if action.limits.step is None else [action.limits.step]
+    if action.limits.velocity is not None:
+        steps.append(action.limits.velocity * contract.clock.period_ns * 1e-9)
+    if not steps:
         return 'no step limit'
-    return ', '.join(f'{step:g}' for step in action.limits.step)
+    return ', '.join(f'{step:g}' for step in np.min(steps, axis=0))
+
+
+def _start(action: Action) -> str:
+    if action.stop == 'zeros':
+        return 'from rest'
+    if action.limits.start is None:
+        return 'anywhere'
+    within = ', '.join(f'{distance:g}' for distance in action.limits.start.within)
+    return f'within {within} of {action.limits.start.observation}'
 
 
 def _workspace(action: Action) -> str:

@@ -35,11 +35,12 @@ _EXAMPLE = """examples:
   lps demo --free                           at real time instead of lock-step
   lps demo --in-process --episodes 300      without ROS
   lps demo --camera                         a policy that sees the cube instead of being told
+  lps demo --joints                         a policy that sends joint trajectories, not twists
   lps demo --full                           record, train and steer from nothing (half an hour)
 """
 _ARMS = ('operator', 'prior', 'steered')
 _ROBOT = 'ur5e_cube'
-_CAMERA_TRAINING = f'config/train_{_ROBOT}_camera.yaml'
+_JOINTS = f'{_ROBOT}_joints'
 
 
 def add_parser(subparsers: argparse._SubParsersAction) -> None:
@@ -51,6 +52,12 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--camera', action='store_true',
                         help='the shipped bundle that sees a camera and knows no poses; with '
                              '--full: record and train with the camera')
+    parser.add_argument('--joints', action='store_true',
+                        help='the shipped bundle that sends joint trajectories; with --full: '
+                             'record and train with them')
+    parser.add_argument('--contract', type=Path, metavar='FILE',
+                        help="contract to run with, such as one with other limits (default: the "
+                             "package's own)")
     parser.add_argument('--episodes', type=int, default=20, help='episodes per arm')
     parser.add_argument('--first-seed', type=int, default=10_000, help='seeds count up from here')
     parser.add_argument(
@@ -79,7 +86,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--full', action='store_true', help='record and train first')
     parser.add_argument('--demonstrations', type=int,
                         help='with --full: episodes of the operator (default 150; with --camera '
-                             '300)')
+                             '300, with --joints 400)')
     parser.add_argument('--steps', type=int,
                         help="with --full: training steps (default: the trainer's)")
     parser.set_defaults(func=run)
@@ -88,7 +95,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo."""
     arms = _checked(arguments)
-    contract_file = share_path(f'config/{_ROBOT}.yaml')
+    robot = _JOINTS if arguments.joints else _ROBOT
+    shipped = f'{_ROBOT}_camera' if arguments.camera else robot
+    contract_file = arguments.contract or share_path(f'config/{robot}.yaml')
     contract = load_contract(contract_file)
     private_ros_environment()
     os.environ.update(transport_variables(arguments.transport))
@@ -106,12 +115,12 @@ def run(arguments: argparse.Namespace) -> int:
         train(contract_file=contract_file, dataset=output / 'dataset', run=output / 'run',
               bundle=bundle, steps=arguments.steps or 0, seed=0, logs=logs / 'train',
               command=command,
-              config=share_path(_CAMERA_TRAINING) if arguments.camera else None)
+              config=share_path(f'config/train_{shipped}.yaml') if shipped != _ROBOT else None)
     from lps_ros.learning.bundle import update_results
 
     settings = EvaluationSettings(
         contract=contract, contract_file=contract_file,
-        bundle=(bundle or share_path(_shipped(arguments.camera))).resolve(), arms=arms,
+        bundle=(bundle or share_path(f'models/{shipped}')).resolve(), arms=arms,
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=-1.0 if arguments.strength is None else arguments.strength,
@@ -133,11 +142,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _shipped(camera: bool) -> str:
-    """Return where the package's own bundle lies."""
-    return f'models/{_ROBOT}_camera' if camera else f'models/{_ROBOT}'
-
-
 def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
     """Return the arms; raise UserError or StorageError on any option that cannot be met."""
     given = arguments.arms
@@ -153,6 +157,9 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
         if arguments.in_process and getattr(arguments, other):
             raise UserError(
                 f'--in-process is given with --{other}, which needs ROS; leave one out')
+    if arguments.camera and arguments.joints:
+        raise UserError('--camera is given with --joints, whose contract has no camera; leave one '
+                        'out')
     for name in ('demonstrations', 'steps'):
         if getattr(arguments, name) is not None and not arguments.full:
             raise UserError(f'--{name} is given without --full, which records and trains; add '
@@ -163,7 +170,7 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
                         'train it; give the name of a new one, or leave out --full')
     check_range(arguments, 'episodes', 1, MOST_EPISODES)
     if arguments.demonstrations is None:
-        arguments.demonstrations = 300 if arguments.camera else 150
+        arguments.demonstrations = 400 if arguments.joints else 300 if arguments.camera else 150
     check_range(arguments, 'demonstrations', 1, MOST_EPISODES)
     if arguments.steps is not None:
         check_range(arguments, 'steps', 1)
@@ -182,11 +189,12 @@ def _checked(arguments: argparse.Namespace) -> tuple[str, ...]:
 def _keep_to_settings(output: Path, arguments: argparse.Namespace) -> None:
     """Let a full demo go on in a folder only where it was begun with the same settings."""
     wanted = {name: getattr(arguments, name) for name in (
-        'task', 'demonstrations', 'steps', 'camera')}
+        'task', 'demonstrations', 'steps', 'camera', 'joints')}
     file = output / 'full_demo.json'
     if file.exists():
         try:
-            begun = {'camera': False, **json.loads(file.read_text(encoding='utf-8'))}
+            begun = {'camera': False, 'joints': False,
+                     **json.loads(file.read_text(encoding='utf-8'))}
         except (ValueError, TypeError) as error:
             raise UserError(f'{file}: is damaged ({error}); give another --output') from error
         if begun != wanted:

@@ -188,6 +188,7 @@ def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, Epi
     from lps_ros.cli.in_process import InProcessRobot
     from lps_ros.control.planning import Steering
     from lps_ros.nodes.policy_bundle import ready_bundle
+    from lps_ros.sim.commands import by_joints
     import torch
     torch.set_num_threads(1)  # as in the policy node
     bundle = ready_bundle(str(settings.bundle), str(settings.contract_file))
@@ -196,8 +197,10 @@ def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, Epi
         settings.camera)
     for arm in settings.arms:
         for seed in settings.seeds:
-            yield arm, robot.run_operator(seed) if arm == 'operator' else robot.run_policy(
-                seed, bundle.facts.contract, bundle.policy, Steering(**settings.policy(arm)))
+            yield arm, robot.run_operator(
+                seed, joints=by_joints(settings.contract)) if arm == 'operator' else (
+                    robot.run_policy(seed, bundle.facts.contract, bundle.policy,
+                                     Steering(**settings.policy(arm))))
 
 
 def _pictures(
@@ -235,6 +238,7 @@ def _runner(
 
 def _operator_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
     """Let the operator node run by itself, and follow its log."""
+    from lps_ros.sim.commands import by_joints
     log = settings.output / 'operator.jsonl'
     log.unlink(missing_ok=True)
     with NodeProcesses(settings.output / 'logs' / 'operator') as nodes:
@@ -242,6 +246,7 @@ def _operator_results(settings: EvaluationSettings) -> Iterator[tuple[str, Episo
         nodes.start('operator', {
             'episodes': settings.episodes, 'first_seed': settings.first_seed,
             'task': settings.task, 'record': False, 'lock_step': not settings.free,
+            'device': 'joints' if by_joints(settings.contract) else 'twist',
             'use_sim_time': True, 'log_file': str(log)})
         for status in follow_operator(nodes, log, settings.episodes):
             yield 'operator', EpisodeResult.from_status(status, settings.contract.rate_hz)

@@ -28,6 +28,7 @@ def record_demonstrations(
     :param camera: record the contract's images too
     :raises UserError: where a node has died, or the camera is asked for and cannot render
     """
+    from lps_ros.sim.commands import by_joints
     recorded = len(Dataset(dataset).episodes()) if dataset.exists() else 0
     if recorded >= episodes:
         print(f'{dataset} holds {recorded} episodes already')
@@ -42,6 +43,7 @@ def record_demonstrations(
     log = logs / 'operator.jsonl'
     operator = {'episodes': episodes - recorded, 'first_seed': first_seed, 'task': task,
                 'record': True, 'lock_step': True, 'use_sim_time': True, 'clean': clean,
+                'device': 'joints' if by_joints(contract) else 'twist',
                 'log_file': str(log)}
     with NodeProcesses(logs) as nodes:
         log.unlink(missing_ok=True)

@@ -16,6 +16,12 @@ from lps_ros.control.planning import InlineInference
 from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.comparison import EpisodeResult
+from lps_ros.sim.commands import as_message
+from lps_ros.sim.commands import GRIPPER_TOPIC
+from lps_ros.sim.commands import joint_trajectory
+from lps_ros.sim.commands import TRAJECTORY_TOPIC
+from lps_ros.sim.commands import TWIST_TOPIC
+from lps_ros.sim.joint_teleoperation import JointTeleoperation
 from lps_ros.sim.operator import ClumsyOperator
 from lps_ros.sim.operator import OperatorSettings
 from lps_ros.sim.pose import Pose
@@ -24,6 +30,7 @@ from lps_ros.sim.robot import OPEN_M
 from lps_ros.sim.robot import RobotState
 from lps_ros.sim.robot import SimulatedRobot
 from lps_ros.sim.scene import STEPS_PER_PERIOD
+from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
 
 _BASE_FRAME = 'base_link'
@@ -32,9 +39,9 @@ _CAMERA = 'front'
 # as rounding of stamps must not make a difference.
 _FIRST_TICK = 20
 _AFTER_TICK_NS = 1_000_000
-_TWIST, _GRIPPER = 'servo_node/delta_twist_cmds', 'gripper_controller/commands'
 
-Act = Callable[[RobotState, int], tuple[np.ndarray, float]]
+Motion = np.ndarray | JointTrajectory
+Act = Callable[[RobotState, int], tuple[Motion, float]]
 
 
 class InProcessRobot:
@@ -49,16 +56,28 @@ class InProcessRobot:
         :param camera: `camera_parameters` of what the policy sees
         """
         self._robot = SimulatedRobot()
+        self._device: JointTeleoperation | None = None
         self._task = task
         self._episode_steps = episode_steps
         self._rate_hz = rate_hz
         self._camera = camera
 
-    def run_operator(self, seed: int) -> EpisodeResult:
-        """Let the scripted operator demonstrate."""
+    def run_operator(self, seed: int, *, joints: bool = False) -> EpisodeResult:
+        """Let the scripted operator demonstrate, by a device that moves the tool or the joints."""
         operator = ClumsyOperator(OperatorSettings())
         operator.reset(seed)
-        return self._run(seed, lambda state, tick: operator.act(state))
+        if not joints:
+            return self._run(seed, lambda state, tick: operator.act(state))
+        self._device = self._device or JointTeleoperation()
+        device = self._device
+        device.reset(seed)
+
+        def act(state: RobotState, tick: int) -> tuple[Motion, float]:
+            twist, opening_m = operator.act(state)
+            trajectory = device.trajectory(twist, state.joint_positions)
+            return trajectory.later(_AFTER_TICK_NS * 1e-9), opening_m
+
+        return self._run(seed, act)
 
     def run_policy(
             self, seed: int, contract: Contract, policy: Any, steering: Steering) -> EpisodeResult:
@@ -69,14 +88,14 @@ class InProcessRobot:
         pilot.authority.arm()
         pilot.begin(seed)
 
-        def act(state: RobotState, tick: int) -> tuple[np.ndarray, float]:
+        def act(state: RobotState, tick: int) -> tuple[Motion, float]:
             time_ns = contract.clock.time_ns(tick)
             feed(pilot.gate, contract, observed(state) | self._pictures(), time_ns)
             decision = pilot.tick(tick, lambda: time_ns + _AFTER_TICK_NS)
             if decision.reasons:
                 raise UserError('the policy does not act: '
                                 + '; '.join(map(str, decision.reasons)))
-            return commanded(decision.messages)
+            return commanded(decision.messages, time_ns)
 
         return self._run(seed, act)
 
@@ -125,13 +144,23 @@ def feed(gate: ObservationGate, contract: Contract, seen: Mapping[str, Any], tim
 
 
 def commanded(
-        messages: Sequence[OutgoingMessage], opening_m: float = OPEN_M,
-) -> tuple[np.ndarray, float]:
-    """Return twist (4,) and opening in m of a tick's commands; `opening_m` where none is sent."""
+        messages: Sequence[OutgoingMessage], now_ns: int,
+        opening_m: float = OPEN_M) -> tuple[Motion | None, float]:
+    """
+    Return a tick's commands: the arm's motion and the gripper's opening in m.
+
+    A motion is a twist (4,), or a joint trajectory from `now_ns` on; None where none is sent.
+    `opening_m` stands where no opening is sent.
+    """
     content = {message.topic: message.content for message in messages}
-    linear, angular = (content[_TWIST]['twist'][part] for part in ('linear', 'angular'))
-    return (np.array([linear['x'], linear['y'], linear['z'], angular['z']]),
-            content[_GRIPPER]['data'][0] if _GRIPPER in content else opening_m)
+    if GRIPPER_TOPIC in content:
+        opening_m = content[GRIPPER_TOPIC]['data'][0]
+    if TRAJECTORY_TOPIC in content:
+        return joint_trajectory(as_message(content[TRAJECTORY_TOPIC]), now_ns), opening_m
+    if TWIST_TOPIC not in content:
+        return None, opening_m
+    linear, angular = (content[TWIST_TOPIC]['twist'][part] for part in ('linear', 'angular'))
+    return np.array([linear['x'], linear['y'], linear['z'], angular['z']]), opening_m
 
 
 def _pose(pose: Pose) -> SimpleNamespace:

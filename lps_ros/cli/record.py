@@ -20,6 +20,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--dataset', type=Path, required=True, help='folder of the episodes')
     parser.add_argument('--operator', default='', help='who demonstrates')
     parser.add_argument('--leave-out', default='', help='observation keys, separated by commas')
+    parser.add_argument('--ticks', default='policy/tick', metavar='TOPIC',
+                        help="what the policy node tells of its ticks, '' for none (default "
+                             'policy/tick)')
     parser.add_argument('--keep-bag', action='store_true', help='keep each episode as a rosbag2')
     parser.add_argument('--sim-time', action='store_true', help='use the clock on /clock')
     parser.set_defaults(func=run)
@@ -30,4 +33,5 @@ def run(arguments: argparse.Namespace) -> int:
     return run_node_command('recorder', {
         'contract': str(arguments.contract), 'dataset': str(arguments.dataset),
         'operator': arguments.operator, 'leave_out': arguments.leave_out,
-        'keep_bag': arguments.keep_bag, 'use_sim_time': arguments.sim_time}, arguments)
+        'ticks': arguments.ticks, 'keep_bag': arguments.keep_bag,
+        'use_sim_time': arguments.sim_time}, arguments)

@@ -7,6 +7,7 @@ import math
 
 from lps_ros.cli.in_process import commanded
 from lps_ros.cli.in_process import feed
+from lps_ros.cli.in_process import Motion
 from lps_ros.cli.in_process import observed
 from lps_ros.contract import Contract
 from lps_ros.control.pilot import Decision
@@ -20,6 +21,7 @@ from lps_ros.control.planning import Steering
 from lps_ros.sim.robot import FULL_TWIST
 from lps_ros.sim.robot import OPEN_M
 from lps_ros.sim.robot import SimulatedRobot
+from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
 
 _FIRST_TICK = 20
@@ -64,8 +66,9 @@ class ExecutedEpisode:
     How an episode went.
 
     :param success_step: control periods until success, None without it
-    :param roughness: mean over the ticks of the squared second difference of the commanded twist,
-        in units of full speed, summed over its 4 dimensions; a tick without a command counts as 0
+    :param roughness: mean over the ticks of the squared second difference of the commanded
+        speeds, summed over their dimensions: of a twist in units of full speed, of joints in
+        rad/s; a tick without a command counts as 0
     :param dropped: actions whose time had passed when their chunk came
     :param starved: ticks without an action, after the first action
     :param skipped: ticks that were not served
@@ -114,7 +117,8 @@ class FreeRunningRobot:
                       execution=Execution(stops_to_think=stops_to_think))
         pilot.authority.arm()
         pilot.begin(seed)
-        log, opening_m, before_m = _Log(), OPEN_M, robot.state().tool.position
+        log = _Log(contract.clock.period_ns * 1e-9)
+        opening_m, before_m = OPEN_M, robot.state().tool.position
         while not robot.progress.done:
             if self._now_ns % _SENSOR_PERIOD_NS == 0:
                 state = robot.state()
@@ -125,10 +129,10 @@ class FreeRunningRobot:
                 if moved_m < _STANDS_M_S * _SENSOR_PERIOD_NS * 1e-9:
                     pilot.authority.arm()
                 decision = pilot.tick(tick, lambda: self._now_ns + _AFTER_TICK_NS)
-                if decision.messages:
-                    twist, opening_m = commanded(decision.messages, opening_m)
-                    robot.command(twist, opening_m)
-                log.note(decision, twist if decision.acting else np.zeros(4), pilot)
+                motion, opening_m = commanded(decision.messages, self._now_ns, opening_m)
+                if motion is not None:
+                    robot.command(motion, opening_m)
+                log.note(decision, motion, pilot)
                 self._think(pilot, self._now_ns + _AFTER_TICK_NS)
                 tick += 1
             elif self._now_ns >= self._think_ns:
@@ -159,21 +163,32 @@ class FreeRunningRobot:
 class _Log:
     """What is counted at the ticks."""
 
-    def __init__(self) -> None:
-        self._twists: list[np.ndarray] = []
+    def __init__(self, period_s: float) -> None:
+        self._period_s = period_s
+        self._speeds: list[np.ndarray] = []
+        self._targets: np.ndarray | None = None
         self._began = False
         self._starved = 0
         self._armed = True
         self._disarms = 0
 
-    def note(self, decision: Decision, twist: np.ndarray, pilot: Pilot) -> None:
-        self._twists.append(twist / FULL_TWIST)
+    def note(self, decision: Decision, motion: Motion | None, pilot: Pilot) -> None:
+        self._speeds.append(self._speed(motion if decision.acting else None))
         self._starved += self._began and not decision.acting
         self._began |= decision.acting
         self._disarms += self._armed and not pilot.authority.armed
         self._armed = pilot.authority.armed
 
     def figures(self) -> dict[str, float | int]:
-        changes = np.diff(self._twists, n=2, axis=0)
+        size = max(map(len, self._speeds))
+        speeds = [each if len(each) else np.zeros(size) for each in self._speeds]
+        changes = np.diff(speeds, n=2, axis=0)
         return {'roughness': float((changes ** 2).sum(axis=1).mean()),
                 'starved': self._starved, 'disarms': self._disarms}
+
+    def _speed(self, motion: Motion | None) -> np.ndarray:
+        """Return what a command asks for, empty where there is none."""
+        if not isinstance(motion, JointTrajectory):
+            return np.empty(0) if motion is None else motion / FULL_TWIST
+        before, self._targets = self._targets, motion.positions[0]
+        return (self._targets - (self._targets if before is None else before)) / self._period_s

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from collections.abc import Mapping
 
 from lps_ros.contract.chunk_messages import chunk_message
+from lps_ros.contract.chunk_messages import trajectory_message
 from lps_ros.contract.columns import row_columns
 from lps_ros.contract.errors import MessageError
 from lps_ros.contract.message_types import POSE
@@ -76,7 +77,7 @@ class ActionCodec:
     def messages(self, physical: np.ndarray, stamp_ns: int,
                  keys: Collection[str] | None = None) -> list[OutgoingMessage]:
         """
-        Encode one command (A,), every channel before any is sent.
+        Encode one command (A,), with nothing to follow; every channel before any is sent.
 
         keys: only these actions; the values of the others are not looked at. Raises MessageError
         on non-finite values, naming them.
@@ -92,18 +93,49 @@ class ActionCodec:
                                  period_ns=self._period_ns)
                 for action, columns in parts]
 
+    def tick_messages(
+            self, ahead: np.ndarray, before: np.ndarray, stamp_ns: int) -> list[OutgoingMessage]:
+        """
+        Encode a tick's command and what follows it (H, A), every channel before any is sent.
+
+        A channel with `send: chunk` is sent all of it, one period after another, the others their
+        command, which is the first row. before: the command (A,) that the motion comes from, NaN
+        where unknown. Raises MessageError as `messages`.
+        """
+        self._check(ahead, (len(ahead), self.size))
+        return [trajectory_message(action, ahead[:, columns], before[columns], stamp_ns=stamp_ns,
+                                   period_ns=self._period_ns) if action.send == 'chunk' else
+                outgoing_message(action, ahead[0, columns], stamp_ns=stamp_ns,
+                                 period_ns=self._period_ns)
+                for action, columns in self._parts]
+
     def chunk_messages(self, physical: np.ndarray, stamp_ns: int) -> list[OutgoingMessage]:
-        """Encode a chunk (H, A) as one trajectory per channel, its first action at the stamp."""
+        """Tell a chunk (H, A) by one trajectory per channel, its first action at the stamp."""
         self._check(physical, (len(physical), self.size))
         return [chunk_message(action, physical[:, columns], stamp_ns=stamp_ns,
                               period_ns=self._period_ns)
                 for action, columns in self._parts]
 
-    def stop(self, stamp_ns: int) -> list[OutgoingMessage]:
-        """Encode a stop: zeros where the contract says zeros, nothing where it says hold."""
-        return [outgoing_message(action, np.zeros(action.width), stamp_ns=stamp_ns,
-                                 period_ns=self._period_ns)
-                for action, _ in self._parts if action.stop == 'zeros']
+    def stop(
+            self, stamp_ns: int, hold: np.ndarray | None = None) -> list[OutgoingMessage]:
+        """
+        Encode a stop: zeros where the contract says zeros, nothing where it says hold.
+
+        hold: positions (A,) at which channels that are carrying out a chunk are to come to rest,
+        within one period; NaN for all others.
+        """
+        # Without a stamp it begins as it comes. With one, a controller whose clock is a period
+        # ahead refuses it as over, one whose clock is behind waits, and the chunk goes on.
+        messages = []
+        for action, columns in self._parts:
+            if action.stop == 'zeros':
+                messages.append(outgoing_message(
+                    action, np.zeros(action.width), stamp_ns=stamp_ns,
+                    period_ns=self._period_ns))
+            elif hold is not None and np.isfinite(hold[columns]).all():
+                messages.append(trajectory_message(
+                    action, hold[None, columns], stamp_ns=0, period_ns=self._period_ns))
+        return messages
 
     def _check(self, physical: np.ndarray, shape: tuple[int, ...]) -> None:
         if physical.shape != shape:

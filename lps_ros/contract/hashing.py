@@ -56,6 +56,7 @@ def data_content(contract: 'Contract', keys: Collection[str] | None = None) -> d
                 'frame_id': a.frame_id,
                 'unit': a.unit,
                 'scale': {'low': _numbers(a.scale.low), 'high': _numbers(a.scale.high)},
+                **({} if a.relative_to is None else {'relative_to': a.relative_to}),
             } for a in contract.actions
         },
         'order': {
@@ -86,6 +87,7 @@ def deployment_content(
             a.key: {
                 'topic': a.topic,
                 'stop': a.stop,
+                **({} if a.send == 'point' else {'send': a.send}),
                 'limits': {
                     'low': _numbers(a.limits.low),
                     'high': _numbers(a.limits.high),

@@ -109,6 +109,8 @@ def _check_commands(parts: list[Section], actions: list[Action],
             _check_box(part, action)
         if action.limits.start is not None:
             _check_start(part, action, observations)
+        if action.relative_to is not None:
+            _check_relative(part, action, observations)
 
 
 def _check_ways(
@@ -174,3 +176,14 @@ def _check_start(part: Section, action: Action, observations: dict[str, Observat
         part.fail('limits.start.names', f"found {', '.join(start.names)}",
                   f"expected {action.width} of {', '.join(observed.names)}",
                   'name what is observed in the order of the action')
+
+
+def _check_relative(part: Section, action: Action, observations: dict[str, Observation]) -> None:
+    observed = observations.get(action.relative_to)
+    if observed is None or not observed.required or 'position' not in observed.fields:
+        part.fail('relative_to', f"found '{action.relative_to}'", 'expected a required '
+                  'observation of joint positions', 'observe them or remove relative_to')
+    missing = [name for name in action.names if name not in observed.names]
+    if missing:
+        part.fail('relative_to', f"found '{action.relative_to}' without {', '.join(missing)}",
+                  'expected all joints of the action', 'observe them or remove relative_to')

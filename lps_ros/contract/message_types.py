@@ -49,7 +49,7 @@ OBSERVATION_TYPES: dict[str, MessageType] = {
 }
 
 ACTION_TYPES: dict[str, MessageType] = {
-    TRAJECTORY: _NAMED,
+    TRAJECTORY: MessageType(required=('names',), optional=('unit', 'send')),
     FLOAT64_ARRAY: _NAMED,
     TWIST: _TWIST,
     POSE: MessageType(required=('frame_id',), optional=('unit',)),

@@ -17,8 +17,8 @@ from lps_ros.contract.schema import Action
 from lps_ros.contract.schema import Limits
 from lps_ros.contract.section import Section
 
-_COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop')
-_BY_TYPE = ('fields', 'names', 'frame_id', 'unit')
+_COMMON = ('key', 'topic', 'type', 'scale', 'limits', 'stop', 'relative_to')
+_BY_TYPE = ('fields', 'names', 'frame_id', 'unit', 'send')
 # Units, without spaces, of what a zero brings to rest: rates of change and efforts.
 _RESTS_AT_ZERO = re.compile(r'.*/s(?![A-Za-z]).*|N|N[*·.]?m')
 
@@ -44,6 +44,8 @@ def parse_action(section: Section) -> Action:
         scale=scale,
         limits=limits,
         stop=_parse_stop(section, type_name, fields, limits),
+        relative_to=_parse_relative(section, type_name, fields),
+        send=section.text('send', default='point', choices=('point', 'chunk')),
     )
 
 
@@ -51,6 +53,16 @@ def _width(type_name: str, fields: tuple[str, ...], names: tuple[str, ...]) -> i
     if type_name == message_types.POSE:
         return len(pose_names('sixd'))
     return (len(fields) or 1) * (len(names) or 1)
+
+
+def _parse_relative(
+        section: Section, type_name: str, fields: tuple[str, ...]) -> str | None:
+    key = section.text('relative_to', default=None)
+    if key is not None and type_name != message_types.TRAJECTORY and (
+            type_name, fields) != (message_types.JOINT_STATE, ('position',)):
+        section.fail('relative_to', f"found '{key}' for {type_name}",
+                     'expected it for positions of joints only', 'remove it')
+    return key
 
 
 def _parse_stop(

@@ -39,7 +39,7 @@ class Contract:
 
     @cached_property
     def deployment_hash(self) -> str:
-        """Hash of topics, ages, latencies, limits and stops; 16 hexadecimal digits."""
+        """Hash of topics, ages, latencies, limits, stops and `send`; 16 hexadecimal digits."""
         return content_hash(deployment_content(self))
 
     def observation(self, key: str) -> Observation:

@@ -65,6 +65,7 @@ def _trajectory(spec: Spec, msg: Any) -> np.ndarray:
     if not len(msg.points):
         raise MessageError('found a trajectory without points, expected at least one; '
                            'correct the publisher')
+    # The command of its tick; what follows is sent anew, and newer, at the next one.
     values = msg.points[0].positions
     if len(values) != len(msg.joint_names):
         raise MessageError(f'found {len(values)} positions, expected {len(msg.joint_names)}, '

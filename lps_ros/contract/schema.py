@@ -130,7 +130,12 @@ class Limits:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Action:
-    """One commanded stream."""
+    """
+    One commanded stream.
+
+    `send` is of a JointTrajectory: 'point' sends at each tick its command alone, 'chunk' the
+    command and all that is known to follow, on which a controller can plan ahead.
+    """
 
     key: str
     topic: str
@@ -141,7 +146,9 @@ class Action:
     unit: str | None = None
     scale: Scale
     limits: Limits
-    stop: str  # 'zeros': a stop sends zeros; 'hold': it sends nothing
+    stop: str  # 'zeros': a stop sends zeros; 'hold': nothing, but to end a chunk under way
+    send: str = 'point'  # or 'chunk'
+    relative_to: str | None = None  # observation whose joint positions it is learnt relative to
 
     @property
     def label(self) -> str:

@@ -16,6 +16,7 @@ from lps_ros.control.chunk_planner import ChunkPlanner
 from lps_ros.control.chunk_planner import PlanFailed
 from lps_ros.control.chunk_schedule import ChunkSchedule
 from lps_ros.control.chunk_schedule import ChunkStep
+from lps_ros.control.command_in_force import CommandInForce
 from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
@@ -39,8 +40,8 @@ class Execution:
     waits: time stands still while a plan is made, as in lock-step with a simulator;
     stops_to_think: a chunk is planned when the one before is used up, and the robot stands
     meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
-    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity: of an
-    observation, beyond which the policy does not act.
+    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
+    observation, max_disagreement of the critics on its chunk: beyond, the policy does not act.
     """
 
     waits: bool = False
@@ -48,6 +49,7 @@ class Execution:
     ramp_s: float = 0.0
     patience_s: float = 2.0
     max_unfamiliarity: float = math.inf
+    max_disagreement: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -95,6 +97,7 @@ class Pilot:
         self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
+        self._in_force = CommandInForce(contract, self._limiter.at_rest)
         self.begin(seed=0)
 
     def begin(self, seed: int, execution: Execution | None = None) -> None:
@@ -109,19 +112,22 @@ class Pilot:
         self.planner.begin(seed, stops_to_think=self._execution.stops_to_think,
                            waits=self._execution.waits)
         self._failure: Reason | None = None
-        self._in_force = self._limiter.at_rest
-        self._sent_ns = np.full(len(self._in_force), -np.inf)  # since when it is
+        self._in_force.reset()
         self._stopped = False
         self._stopped_ns: int | None = None
         self._forget_chunks()
 
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """Return the stop of every channel and forget the chunks."""
+        self._in_force.go_on(now_ns)
         self._forget_chunks()
         return self._stop(now_ns)
 
     def halt(self, reason: Reason, now_ns: int) -> Decision:
         """Stop between ticks, for a reason that the pilot cannot see by itself."""
+        # A clock that is wrong does not tell how far the robot has got.
+        if reason.subject != 'clock':
+            self._in_force.go_on(now_ns)
         return self._rest([reason], now_ns)
 
     def swap(self, inference: Inference, seed: int) -> bool:
@@ -162,7 +168,7 @@ class Pilot:
             if (self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY):
                 refresh()
-                if not self._judge(now_ns, now_ns):
+                if not self.judge(now_ns, now_ns):
                     self.planner.ask(tick, now_ns, self.steering)
         except Exception as error:  # whatever it is must end in a stop
             if self.authority.armed:
@@ -178,16 +184,18 @@ class Pilot:
         stopped. Raises CommandRefused for what no limit can make safe.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
-        self._judge(now_ns, now_ns)
+        self.judge(now_ns, now_ns)
+        self._in_force.go_on(now_ns)
         rows = self.gate.fit_vectors(now_ns)
-        before = (self._limiter.where_it_is(self._in_force, rows) if takes_over
-                  else self._in_force)
+        before = self._in_force.command
+        if takes_over:
+            before = self._limiter.where_it_is(before, rows)
         columns = self._limiter.columns(key)
         wanted = before.copy()
         wanted[columns] = _numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
-            periods=np.clip((now_ns - self._sent_ns) / self._clock.period_ns, 0.0, 1.0))
+            periods=np.clip((now_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
@@ -198,15 +206,15 @@ class Pilot:
         if takes_over:
             messages = [*(message for message in self.stop(now_ns) if message.key != key),
                         *messages]
-        self._in_force[columns] = command[columns]
-        self._sent_ns[columns] = now_ns
+        self._in_force.send_part(columns, command[columns], now_ns)
         self._stopped = False
         return tuple(messages)
 
     def _decide(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         now_ns = clock_ns()
+        self._in_force.go_on(now_ns)
         source, why = self.authority.source(now_ns)
-        reasons = self._judge(self._clock.time_ns(tick), now_ns)
+        reasons = self.judge(self._clock.time_ns(tick), now_ns)
         failure, self._failure = self._failure, None
         if failure is not None:
             self.authority.disarm(failure.text)
@@ -222,11 +230,15 @@ class Pilot:
             return self._rest(reasons, now_ns)
         self._plan_for(tick, now_ns)
         # Planning takes time, in which an observation may have become too old.
-        reasons = self._judge(self._clock.time_ns(tick), clock_ns()) or self._doubts()
+        reasons = self.judge(self._clock.time_ns(tick), clock_ns()) or self._doubts()
         return self._rest(reasons, clock_ns()) if reasons else self._act(tick, clock_ns)
 
-    def _judge(self, tick_ns: int, now_ns: int) -> list[Reason]:
-        """Judge the observations; what a person has to look at disarms, whoever commands."""
+    def judge(self, tick_ns: int, now_ns: int) -> list[Reason]:
+        """
+        Judge the observations of a tick at the time `now_ns`, see `ObservationGate.reasons`.
+
+        What a person has to look at disarms, whoever commands.
+        """
         reasons = self.gate.reasons(tick_ns, now_ns)
         for reason in reasons:
             if reason.disarms:
@@ -245,13 +257,20 @@ class Pilot:
 
     def _doubts(self) -> list[Reason]:
         """Return what keeps the policy from acting on fit observations."""
-        plan, limit = self.planner.newest, self._execution.max_unfamiliarity
-        # Not-a-number is unfamiliar too, where there is a limit.
-        if plan is not None and limit < math.inf and not plan.unfamiliarity <= limit:
-            return [Reason(subject='policy', text=(
-                f'the observation is unfamiliar: {plan.unfamiliarity:.3g}, expected at most '
-                f'{limit:g}; bring the scene to what was demonstrated'))]
-        return []
+        plan, execution = self.planner.newest, self._execution
+        if plan is None:
+            return []
+        # Not-a-number is too much too, where there is a limit.
+        return [
+            Reason(subject='policy', text=(
+                f'{what}: {value:.3g}, expected at most {limit:g}; bring the scene to what was '
+                'demonstrated'))
+            for what, value, limit in (
+                ('the observation is unfamiliar', plan.unfamiliarity,
+                 execution.max_unfamiliarity),
+                ('the critics disagree on the chunk', plan.disagreement,
+                 execution.max_disagreement))
+            if limit < math.inf and not value <= limit]
 
     def _act(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         step = self.schedule.step(tick, ensemble=self.steering.join == 'ensemble')
@@ -262,31 +281,31 @@ class Pilot:
         if self._began is None:
             self._limiter.check_start(action, rows)
             self._began = tick
-            self._in_force = self._limiter.where_it_is(self._in_force, rows)
-            self._led_in_from = self._in_force
-        command, notes = self._limiter.apply(self._led_in(action, tick), self._in_force, rows)
-        now_ns = clock_ns()
-        messages = tuple(self._codec.messages(command, now_ns))
+            self._led_in_from = self._limiter.where_it_is(self._in_force.command, rows)
+            self._in_force.command = self._led_in_from
+        before = self._in_force.command
+        command, notes = self._limiter.apply(self._led_in(action, tick), before, rows)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
-        chunks = self._chunks(tick, rows) if news else ()
-        self.gate.moving = self.moves(command, self._in_force)
-        self._told, self._in_force = plan, command
-        self._sent_ns[:] = now_ns
+        ahead = command[None]
+        if news or self._in_force.sends_chunks:
+            ahead = self._ahead(tick, command, rows)
+        now_ns = clock_ns()
+        messages = tuple(self._codec.tick_messages(ahead, before, now_ns))
+        chunks = self._codec.chunk_messages(ahead, self._clock.time_ns(tick)) if news else ()
+        self.gate.moving = self.moves(command, before)
+        self._in_force.send(ahead, now_ns)
+        self._told = plan
         self._stopped, self._stopped_ns = False, None
         return Decision(
-            source=Source.POLICY, messages=messages, chunks=chunks, notes=tuple(notes),
+            source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
             step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
 
     def _stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
-        rest = self._limiter.at_rest
-        # A channel that holds goes on from its last command, within its step limit.
-        self._in_force = np.where(np.isnan(rest), self._in_force, rest)
-        self._sent_ns[np.isfinite(rest)] = now_ns
         self._stopped = True
         self._began = None
         self.gate.moving = False
-        return tuple(self._codec.stop(now_ns))
+        return tuple(self._codec.stop(now_ns, self._in_force.stop(now_ns)))
 
     def _rest(
             self, reasons: list[Reason], now_ns: int, *, forget: bool = True) -> Decision:
@@ -340,16 +359,16 @@ class Pilot:
         return bool((np.abs(now - still)[velocity] > _MOVES_VELOCITY).any()
                     or (np.abs(now - before)[~velocity] > _MOVES_POSITION).any())
 
-    def _chunks(self, tick: int, rows: Mapping[str, np.ndarray]) -> tuple[OutgoingMessage, ...]:
-        """Encode what is ahead, within the limits as they are now."""
-        command = self._in_force
+    def _ahead(
+            self, tick: int, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return a tick's command and what follows (H, A), within the limits as they are now."""
         ahead = self._codec.denormalise(
             self.schedule.ahead(tick, ensemble=self.steering.join == 'ensemble'))
-        limited = np.empty_like(ahead)
-        for i, action in enumerate(ahead):
-            limited[i] = command = self._limiter.apply(
-                self._led_in(action, tick + i), command, rows)[0]
-        return tuple(self._codec.chunk_messages(limited, self._clock.time_ns(tick)))
+        ahead[0] = command
+        for i in range(1, len(ahead)):
+            ahead[i] = self._limiter.apply(
+                self._led_in(ahead[i], tick + i), ahead[i - 1], rows)[0]
+        return ahead
 
 
 def _numbers(row: np.ndarray, width: int) -> np.ndarray:

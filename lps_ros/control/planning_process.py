@@ -21,8 +21,8 @@ import numpy as np
 _LAST_MOMENT_S = 1.0
 # How long a process's exit status may follow its silence; a control loop waits for it.
 _STATUS_S = 0.005
-# Longer than any network loads, on a busy machine too.
-_LOADING_S = 300.0
+# Longer than any network loads, on a busy machine too, and than any plan takes.
+_LOADING_S, _PLANNING_S = 300.0, 60.0
 
 
 class PlanningProcess:
@@ -86,7 +86,9 @@ class PlanningProcess:
 
     def wait(self) -> PlanResult:
         """See Inference."""
-        self._connection.poll(None)
+        if not self._connection.poll(_PLANNING_S):
+            raise InferenceDied(f'the inference process {self.pid} has made no plan within '
+                                f'{_PLANNING_S:g} s; load the bundle again')
         return self.poll()
 
     def close(self) -> None:

@@ -8,6 +8,7 @@ from typing import Literal
 from lps_ros.contract import Task
 from lps_ros.data.cache import TrainingCache
 from lps_ros.data.errors import DatasetError
+from lps_ros.data.relative_actions import RelativeActions
 import numpy as np
 
 # What failed episodes are for: nothing; critics learn from them, but nothing imitates them; the
@@ -42,7 +43,8 @@ class Chunks:
 
     In episodes that are `padded` a chunk may also start in the last H - 1 transitions: its last
     action is repeated, and nothing is earned after the episode's end. `starts` int64 (C,) are the
-    rows at which a chunk begins.
+    rows at which a chunk begins; `relative`, for the caller to set, is what translates actions
+    into what is learnt.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Chunks:
         (E + 1,), padded, used and cloned (E,) are per episode; the last row of each episode only
         holds its final observation.
         """
+        self.relative: RelativeActions | None = None
         self._observations = observations
         self._actions = actions
         self._images = tuple(images)
@@ -76,14 +79,20 @@ class Chunks:
                 rows + step <= self._last, discount**step * rewards[at], 0.0)
             self._masks *= masks[at]
 
-    def batch(self, starts: np.ndarray) -> Batch:
-        """Return the chunks that begin at these rows, int64 (B,)."""
+    def actions(self, starts: np.ndarray) -> np.ndarray:
+        """Return the actions (B, H, A) of the chunks that begin at these rows, as recorded."""
         last = self._last[starts]
         rows = np.minimum(starts[:, None] + np.arange(self._horizon), last[:, None])
-        after = np.minimum(starts + self._horizon, last + 1)
+        return np.asarray(self._actions[rows])
+
+    def batch(self, starts: np.ndarray) -> Batch:
+        """Return the chunks that begin at these rows, int64 (B,)."""
+        after = np.minimum(starts + self._horizon, self._last[starts] + 1)
+        observations, actions = np.asarray(self._observations[starts]), self.actions(starts)
+        if self.relative is not None:
+            actions = self.relative.learnt(actions, observations)
         return Batch(
-            observations=np.asarray(self._observations[starts]),
-            actions=np.asarray(self._actions[rows]).reshape(len(starts), -1),
+            observations=observations, actions=actions.reshape(len(starts), -1),
             rewards=self._rewards[starts].astype(np.float32),
             masks=self._masks[starts].astype(np.float32),
             cloned=self._cloned[starts].astype(np.float32),
@@ -93,9 +102,10 @@ class Chunks:
 
 
 class Sampler:
-    """Draws chunks at random; `starts` and `batch` are those of the chunks."""
+    """Draws `chunks` at random; `starts` and `batch` are theirs."""
 
     def __init__(self, chunks: Chunks, seed: int) -> None:
+        self.chunks = chunks
         self.starts = chunks.starts
         self.batch = chunks.batch
         self._generator = np.random.default_rng(seed)

@@ -59,7 +59,7 @@ class RecordedStream:
         }
 
     def _duplicates(self) -> int:
-        repeated = (np.diff(self.stamp_ns) == 0) & (self.stamp_ns[1:] >= 0)
+        repeated = (np.diff(self.stamp_ns) == 0) & (self.stamp_ns[1:] > 0)
         if isinstance(self.rows, list):
             repeated |= np.array([a == b for a, b in zip(self.rows, self.rows[1:])], dtype=bool)
         return int(repeated.sum())

@@ -123,7 +123,7 @@ def _stream_problems(episode: Episode, spec: Observation | Action) -> Iterator[s
     if np.any(np.diff(stream.received_ns) < 0):
         yield 'times of receipt descend'
         return
-    if np.any(np.diff(stream.stamp_ns[stream.stamp_ns >= 0]) < 0):
+    if np.any(np.diff(stream.stamp_ns[stream.stamp_ns > 0]) < 0):
         yield 'stamps descend'
     expected = (observation_index(ticks_ns, stream.received_ns) if isinstance(spec, Observation)
                 else action_index(ticks_ns, np.append(ticks_ns[1:], ticks_ns[-1:]),

@@ -183,7 +183,7 @@ def _policy_settings(episode: Episode) -> dict[str, Any]:
 def _episode_row(episode: Episode) -> dict:
     unmarked = episode.attributes.get('ended_by') == 'end of recording'
     sources = {source for action in episode.contract.actions
-               for source in episode.stream(action.key).source if source}
+               for source in episode.stream(action.key).source if source not in ('', 'none')}
     return {'name': episode.path.stem, 'outcome': 'unmarked' if unmarked else episode.outcome,
             'source': ', '.join(sorted(sources)) or '-'}
 

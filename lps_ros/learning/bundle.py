@@ -16,6 +16,7 @@ from lps_ros.data.files import replace
 from lps_ros.data.files import sync_folder
 from lps_ros.data.files import write_new
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.bundle_metadata import bundle_metadata
 from lps_ros.learning.bundle_reading import METADATA
@@ -24,6 +25,7 @@ from lps_ros.learning.bundle_reading import read_contract
 from lps_ros.learning.bundle_reading import read_familiarity
 from lps_ros.learning.bundle_reading import read_metadata
 from lps_ros.learning.bundle_reading import read_normaliser
+from lps_ros.learning.bundle_reading import read_relative
 from lps_ros.learning.bundle_reading import read_steering
 from lps_ros.learning.bundle_reading import read_weights
 from lps_ros.learning.bundle_reading import WEIGHTS
@@ -48,17 +50,18 @@ class Bundle:
 
 def save_bundle(
         path: str | Path, *, agent: Algorithm, contract: Contract, normaliser: Normaliser,
-        metadata: Mapping[str, Any]) -> Path:
+        metadata: Mapping[str, Any], relative: RelativeActions | None = None) -> Path:
     """
     Write a bundle, replacing an older one as a whole; return its folder.
 
     contract: only with the observations of the policy. metadata: what policy.json says beside
-    the algorithm, such as `training_metadata`. Raises as `check_bundle_target`, and StorageError
+    the algorithm, such as `training_metadata`. relative: needed where the contract has relative
+    actions. Raises as `check_bundle_target`, and StorageError
     on a full disk.
     """
     path = Path(path)
     check_bundle_target(path)
-    content = bundle_metadata(agent, contract, normaliser, metadata)
+    content = bundle_metadata(agent, contract, normaliser, relative, metadata)
     weights = {name: value.cpu().contiguous() for name, value in agent.state_dict().items()}
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     with disk_errors(path):
@@ -100,8 +103,10 @@ def load_bundle(path: str | Path, device: str = 'cpu') -> Bundle:
         agent = kind(config, observation_shape(contract), ActionCodec(contract).size)
     agent.load_state_dict(read_weights(path / WEIGHTS, agent.state_dict()))
     familiarity = read_familiarity(content, normaliser, source)
-    return Bundle(contract=contract, policy=Policy(agent.to(device), normaliser, familiarity),
-                  metadata=content)
+    relative = read_relative(content, contract, config.horizon, source)
+    return Bundle(
+        contract=contract, policy=Policy(agent.to(device), normaliser, familiarity, relative),
+        metadata=content)
 
 
 def update_results(path: str | Path, results: Mapping[str, Any]) -> None:

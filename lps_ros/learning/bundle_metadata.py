@@ -9,6 +9,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.errors import BundleError
 
@@ -19,9 +20,11 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 def bundle_metadata(
         agent: Algorithm, contract: Contract, normaliser: Normaliser,
-        metadata: Mapping[str, Any]) -> dict[str, Any]:
+        relative: RelativeActions | None, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole content of policy.json; `metadata` adds to it what was measured."""
     encoder = ObservationEncoder(contract)
+    spread = {} if relative is None or not relative.active else {
+        'spread': relative.spread.tolist()}
     return {
         'schema_version': SCHEMA_VERSION,
         'algorithm': {'name': agent.name, 'config': asdict(agent.config)},
@@ -29,7 +32,7 @@ def bundle_metadata(
                      'deployment_hash': contract.deployment_hash, 'text': contract.text},
         'observations': {'keys': list(encoder.keys), 'names': list(encoder.names),
                          'images': list(encoder.image_keys)},
-        'actions': {'names': list(ActionCodec(contract).names)},
+        'actions': {'names': list(ActionCodec(contract).names), **spread},
         'normalisation': normaliser.to_dict(),
         'results': {},
         **metadata}

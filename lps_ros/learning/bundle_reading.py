@@ -5,11 +5,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import ContractError
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
@@ -104,6 +106,24 @@ def read_normaliser(content: Mapping[str, Any], source: str) -> Normaliser:
         raise BundleError(f'{source}: normalisation is not {size} finite numbers each; the '
                           'bundle is damaged, copy it again')
     return normaliser
+
+
+def read_relative(
+        content: Mapping[str, Any], contract: Contract, horizon: int,
+        source: str) -> RelativeActions | None:
+    """Return how relative actions were learnt, None for a contract without any."""
+    if all(action.relative_to is None for action in contract.actions):
+        return None
+    values, shape = entry(content, 'actions.spread', list, source), (
+        horizon, ActionCodec(contract).size)
+    try:
+        spread = np.array(values, np.float64)
+    except (TypeError, ValueError):
+        spread = np.empty(0)
+    if spread.shape != shape or not np.isfinite(spread).all() or (spread <= 0).any():
+        raise BundleError(f'{source}: actions.spread is not {shape[0]} rows of {shape[1]} finite '
+                          'numbers above 0; the bundle is damaged, copy it again')
+    return RelativeActions(contract, spread)
 
 
 def read_familiarity(

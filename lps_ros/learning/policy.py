@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import replace
 from math import nan
 from typing import Literal
 
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.algorithms.algorithm import Algorithm
 from lps_ros.learning.algorithms.algorithm import Proposals
 from lps_ros.learning.familiarity import Familiarity
@@ -26,7 +28,7 @@ class Plan:
     """
     A chunk to execute.
 
-    actions: float32 (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk;
+    actions: float (H, A) in [-1, 1]; q: the smallest of the critics' values of the chunk;
     disagreement: the largest minus the smallest, both NaN without a critic; latent: float32
     (D,), the latent that it was decoded from; unfamiliarity: of the observation, about 1 at the
     edge of the training data, see `Familiarity`, NaN where that is not known.
@@ -50,11 +52,13 @@ class Policy:
 
     def __init__(
             self, agent: Algorithm, normaliser: Normaliser,
-            familiarity: Familiarity | None = None) -> None:
-        """Take what observations were trained on, where it is known."""
+            familiarity: Familiarity | None = None,
+            relative: RelativeActions | None = None) -> None:
+        """Take what observations were trained on, where it is known, and relative actions."""
         self.agent = agent.eval()
         self.normaliser = normaliser
         self.familiarity = familiarity
+        self.relative = relative
         self.horizon = agent.config.horizon
         self.action_size = agent.action_size
         self.observation_size = agent.shape.vector
@@ -97,6 +101,8 @@ class Policy:
             raise ValueError(f'observation has shape {observation.shape}, expected '
                              f'({self.observation_size},)')
         self._check_images(images, batch=())
+        if join.active and self.relative is not None:
+            join = replace(join, committed=self.relative.learnt(join.committed, observation))
         # What inference mode makes cannot be differentiated later.
         with torch.inference_mode(not join.active), torch.no_grad():
             points = self._points(candidates, rng)
@@ -120,8 +126,11 @@ class Policy:
             disagreement = float(values[:, best].max()) - q
         best = best or 0
         chunks, latents = (each.cpu().numpy() for each in (proposals.chunks, proposals.latents))
+        actions = chunks[best].reshape(self.horizon, self.action_size)
+        if self.relative is not None:
+            actions = self.relative.absolute(actions, observation)
         return Plan(
-            actions=chunks[best].reshape(self.horizon, self.action_size), q=q,
+            actions=actions, q=q,
             latent=latents[best], disagreement=disagreement,
             unfamiliarity=(nan if self.familiarity is None
                            else self.familiarity.unfamiliarity(observation)))
@@ -139,6 +148,8 @@ class Policy:
         images: uint8 (B, h, w, 3) of each camera. Without a critic one member says NaN.
         """
         self._check_images(images, batch=(len(observations),))
+        if self.relative is not None:
+            actions = self.relative.learnt(actions, observations)
         chunks = torch.from_numpy(np.ascontiguousarray(actions, np.float32)).to(self._device)
         values = self.agent.scores(
             self.agent.encoded(self._observations(observations, images)),

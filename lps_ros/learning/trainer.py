@@ -10,6 +10,7 @@ from lps_ros.contract import Contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.data.files import disk_errors
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning import checkpoint
 from lps_ros.learning import distributed
 from lps_ros.learning.algorithms import ALGORITHMS
@@ -89,20 +90,22 @@ class Trainer:
             self._dataset, self.contract, self.config,
             lambda done, total: tell({'phase': 'cache', 'step': done, 'steps': total})))
         with distributed.together():
-            loop, normaliser = self._loop(data, device)
+            loop, scaling = self._loop(data, device)
         loop.run(tell, stop_event or Event())
         with distributed.together():
             finished = loop.step == self.config.steps
             if finished and distributed.is_first():
-                self._save_bundle(loop, data, normaliser)
+                self._save_bundle(loop, data, *scaling)
         return TrainingResult(
             step=loop.step, metrics=loop.means, trained_s=loop.trained_s,
             bundle=self.bundle if finished else None)
 
     def _loop(
-            self, data: TrainingData, device: torch.device) -> tuple[TrainingLoop, Normaliser]:
-        """Return the loop, at its beginning or as the checkpoint has it."""
-        agent, normaliser = self._start(data)
+            self, data: TrainingData, device: torch.device,
+    ) -> tuple[TrainingLoop, tuple[Normaliser, RelativeActions]]:
+        """Return the loop, at its beginning or as the checkpoint has it, and its scaling."""
+        agent, normaliser, relative = self._start(data)
+        data.sampler.chunks.relative = relative
         identity = {'fingerprint': data.description['fingerprint'],
                     'data_hash': self.contract.data_hash}
         with disk_errors(self.run_dir):
@@ -112,9 +115,9 @@ class Trainer:
             self.run_dir, identity)
         if self._resume:
             loop.restore()
-        return loop, normaliser
+        return loop, (normaliser, relative)
 
-    def _start(self, data: TrainingData) -> tuple[Algorithm, Normaliser]:
+    def _start(self, data: TrainingData) -> tuple[Algorithm, Normaliser, RelativeActions]:
         """Return an agent with random weights, or those of the bundle to start from."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
@@ -122,7 +125,7 @@ class Trainer:
                 self.config.learner, observation_shape(self.contract), data.action_size)
         start = self.config.start_from
         if not start:
-            return agent, data.normaliser
+            return agent, data.normaliser, data.relative
         bundle = load_bundle(start)
         if bundle.contract.data_hash != self.contract.data_hash:
             raise TrainingError(f'{start}: was trained for data contract '
@@ -135,19 +138,20 @@ class Trainer:
                                     'same algorithm, horizon, widths and encoder')
         agent.load_state_dict(weights)
         # The weights were made for the scale that the first training saw.
-        return agent, bundle.policy.normaliser
+        return agent, bundle.policy.normaliser, bundle.policy.relative
 
     def _save_bundle(
-            self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser) -> None:
+            self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser,
+            relative: RelativeActions) -> None:
         metadata = training_metadata(
             self.config, data, command=self._command, trained_s=loop.trained_s,
             metrics=loop.means)
         policy = Policy(loop.agent, normaliser, Familiarity.from_statistics(
-            data.statistics, normaliser.std))
+            data.statistics, normaliser.std), relative)
         metadata['planning_statistics'] = planning_statistics(
             policy, data.sampler, metadata['steering'])
         save_bundle(self.bundle, agent=loop.agent, contract=self.contract,
-                    normaliser=normaliser, metadata=metadata)
+                    normaliser=normaliser, relative=relative, metadata=metadata)
 
 
 def _observed(contract: Contract, config: TrainerConfig) -> Contract:

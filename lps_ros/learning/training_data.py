@@ -11,10 +11,13 @@ from lps_ros.data.cache import TrainingCache
 from lps_ros.data.chunks import ChunkSampler
 from lps_ros.data.chunks import used_episodes
 from lps_ros.data.normalisation import Normaliser
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.trainer_config import TrainerConfig
 import numpy as np
 
 _QUANTILES = (0.01, 0.5, 0.99)
+# Chunks, evenly spread, that tell how far relative actions go.
+_FITTED = 100_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -22,11 +25,13 @@ class TrainingData:
     """
     The part of a dataset that a run uses.
 
-    normaliser is fitted to the observations used; description and statistics are ready for JSON.
+    normaliser is fitted to the observations used, relative to the chunks; description and
+    statistics are ready for JSON.
     """
 
     sampler: ChunkSampler
     normaliser: Normaliser
+    relative: RelativeActions
     observation_size: int
     action_size: int
     description: dict[str, Any]
@@ -56,8 +61,16 @@ class TrainingData:
             'chunks': len(sampler.starts)}
         return cls(
             sampler=sampler, normaliser=Normaliser.fit(observations),
+            relative=_relative(contract, cache, sampler),
             observation_size=observations.shape[1], action_size=actions.shape[1],
             description=description, statistics=_statistics(observations, cache.names))
+
+
+def _relative(
+        contract: Contract, cache: TrainingCache, sampler: ChunkSampler) -> RelativeActions:
+    starts = sampler.starts[::1 + len(sampler.starts) // _FITTED]
+    return RelativeActions.fit(
+        contract, sampler.chunks.actions(starts), cache.observations[starts])
 
 
 def _fingerprint(

@@ -6,6 +6,7 @@ from lps_ros.contract import ControlClock
 from lps_ros.nodes.robot_world import RobotWorld
 from lps_ros.sim.robot import OPEN_M
 from lps_ros.sim.scene import CONTROL_PERIOD_S
+from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
 
 _STEPS = 5  # physics steps of 2 ms
@@ -19,6 +20,8 @@ _SLOW_BELOW = 0.95
 class FreeRunning:
     """
     Moves and publishes every 10 ms of simulated time; a command takes effect on arrival.
+
+    A twist lasts until `command_timeout_s`, a joint trajectory to its end.
 
     :param picture_period_ns: simulated time between two pictures
     """
@@ -38,7 +41,14 @@ class FreeRunning:
         """Return what the robot does."""
         if self._world.progress.done:
             return 'episode done, holding'
-        return 'no command, joint targets frozen' if self._twist is None else 'following commands'
+        if self._twist is None and not self._world.robot.following:
+            return 'no command, joint targets frozen'
+        return 'following commands'
+
+    @property
+    def robot_ns(self) -> int:
+        """Return the time that the robot is at."""
+        return self.time_ns
 
     def take_complaint(self) -> str:
         """Return what has been wrong since this was last asked, or nothing."""
@@ -61,10 +71,17 @@ class FreeRunning:
         self._set_pace()
         self._measured_from = (time.monotonic(), self.time_ns)
 
-    def on_twist(self, twist: np.ndarray, stamp_ns: int) -> str:
-        """Move at once; return why the twist is refused, or nothing."""
+    def on_motion(self, motion: np.ndarray | JointTrajectory, stamp_ns: int) -> str:
+        """Move at once; return why the command is refused, or nothing."""
         if self._world.progress.done:
             return ''
+        if isinstance(motion, JointTrajectory):
+            self._twist = None
+            self._world.robot.follow(motion)
+            return ''
+        return self._on_twist(motion, stamp_ns)
+
+    def _on_twist(self, twist: np.ndarray, stamp_ns: int) -> str:
         # A stop is obeyed however old it is: the sender's clock may be what went wrong.
         if twist.any() and stamp_ns and self.time_ns - stamp_ns > self._timeout_ns:
             return (f'a twist is {(self.time_ns - stamp_ns) * 1e-6:.0f} ms old, at most '

@@ -9,6 +9,7 @@ from lps_ros.nodes.robot_world import AFTER_TICK_NS
 from lps_ros.nodes.robot_world import RobotWorld
 from lps_ros.sim.scene import CONTROL_PERIOD_S
 from lps_ros.sim.scene import STEPS_PER_PERIOD
+from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
 
 # A simulated clock of zero means that there is none.
@@ -21,7 +22,7 @@ _HELD_UP_S = 10.0
 
 class LockStep:
     """
-    Publishes a tick, waits for its twist and gripper command, moves one control period.
+    Publishes a tick, waits for its motion and gripper command, moves one control period.
 
     A tick also lasts until every reliable subscriber has it. So the result, and what a recorder
     receives, depend on the commands alone, never on the machine's load.
@@ -39,11 +40,16 @@ class LockStep:
         return self._tick_ns + AFTER_TICK_NS
 
     @property
+    def robot_ns(self) -> int:
+        """Return the time that the robot is at."""
+        return self._tick_ns
+
+    @property
     def condition(self) -> str:
         """Return what is being waited for."""
         if self._world.progress.done:
             return 'episode done, waiting for a reset'
-        missing = [name for name, value in (('twist', self._twist), ('gripper', self._opening_m))
+        missing = [name for name, value in (('motion', self._motion), ('gripper', self._opening_m))
                    if value is None]
         if not missing:
             return f'waiting for a subscriber to acknowledge tick {self._tick}'
@@ -56,7 +62,7 @@ class LockStep:
 
     def begin(self) -> None:
         """Go on to the next tick with the robot as it is; commands of the last one are void."""
-        self._twist: np.ndarray | None = None
+        self._motion: np.ndarray | JointTrajectory | None = None
         self._opening_m: float | None = None
         self._tick += 1
         self._tick_ns = self._clock.time_ns(self._tick)
@@ -65,14 +71,16 @@ class LockStep:
         self._clock_due_s = self._began_s + _CLOCK_REPEAT_S
         self._sensors_due_s = self._began_s + _SENSORS_REPEAT_S
 
-    def on_twist(self, twist: np.ndarray, stamp_ns: int) -> str:
-        """Take the tick's twist; return why it is refused, or nothing."""
+    def on_motion(self, motion: np.ndarray | JointTrajectory, stamp_ns: int) -> str:
+        """Take the tick's twist or trajectory; return why it is refused, or nothing."""
         if self._world.progress.done:
             return ''
-        if stamp_ns <= self._tick_ns:
-            return (f'a twist is stamped {stamp_ns * 1e-9:.3f} s, expected later than the tick '
+        # A trajectory without a stamp begins as it comes.
+        stamped = stamp_ns or not isinstance(motion, JointTrajectory)
+        if stamped and stamp_ns <= self._tick_ns:
+            return (f'a motion is stamped {stamp_ns * 1e-9:.3f} s, expected later than the tick '
                     f'at {self._tick_ns * 1e-9:.3f} s; stamp it by /clock (use_sim_time)')
-        self._twist = twist
+        self._motion = motion
         self._go_on()
         return ''
 
@@ -111,7 +119,7 @@ class LockStep:
 
     @property
     def _commanded(self) -> bool:
-        return self._twist is not None and self._opening_m is not None
+        return self._motion is not None and self._opening_m is not None
 
     def _received(self, wait_s: float) -> bool:
         if self._world.topics.received(wait_s):
@@ -125,6 +133,6 @@ class LockStep:
     def _go_on(self) -> None:
         if not self._commanded or not self._received(ACKNOWLEDGE_S):
             return
-        self._world.robot.command(self._twist, self._opening_m)
+        self._world.robot.command(self._motion, self._opening_m)
         self._world.robot.advance(STEPS_PER_PERIOD)
         self.begin()

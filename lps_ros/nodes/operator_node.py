@@ -25,6 +25,8 @@ import numpy as np
 from rclpy.duration import Duration
 from rclpy.node import Node
 from std_msgs.msg import Float64MultiArray
+from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectoryPoint
 
 _CLOCK = ControlClock(20.0)
 _BASE_FRAME = 'base_link'
@@ -48,6 +50,10 @@ class OperatorNode(Node):
         self._log = self._open_log()
         try:
             from lps_ros.nodes.operator_view import RobotView
+            from lps_ros.sim.commands import GRIPPER_TOPIC
+            from lps_ros.sim.commands import TRAJECTORY_TOPIC
+            from lps_ros.sim.commands import TWIST_TOPIC
+            from lps_ros.sim.joint_teleoperation import JointTeleoperation
             from lps_ros.sim.operator import CLEAN
             from lps_ros.sim.operator import ClumsyOperator
             from lps_ros.sim.operator import OperatorSettings
@@ -57,9 +63,11 @@ class OperatorNode(Node):
         self._operator = ClumsyOperator(CLEAN if self._value('clean') else replace(
             OperatorSettings(), **{name: self._value(name) for name in names}))
         self._view = RobotView(self)
-        self._twist = self.create_publisher(TwistStamped, 'servo_node/delta_twist_cmds', COMMAND)
-        self._gripper = self.create_publisher(
-            Float64MultiArray, 'gripper_controller/commands', COMMAND)
+        self._device = JointTeleoperation() if self._value('device') == 'joints' else None
+        self._arm = self.create_publisher(TwistStamped, TWIST_TOPIC, COMMAND) if (
+            self._device is None) else self.create_publisher(
+                JointTrajectory, TRAJECTORY_TOPIC, COMMAND)
+        self._gripper = self.create_publisher(Float64MultiArray, GRIPPER_TOPIC, COMMAND)
         self._loop = TickLoop(
             self, _CLOCK, self._on_tick, ready=self._ready,
             lock_step=self._value('lock_step'), wait_s=self._value('timeout_s'))
@@ -83,8 +91,9 @@ class OperatorNode(Node):
         """Let go of the stick."""
         if self._loop.running:
             self._loop.stop()
-            self._send(np.zeros(4), None)
-            self._twist.wait_for_all_acked(Duration(seconds=_LAST_WORD_S))
+            if self._view.complete:
+                self._send(np.zeros(4), None)
+            self._arm.wait_for_all_acked(Duration(seconds=_LAST_WORD_S))
         if self._log is not None:
             self._log.close()
 
@@ -100,6 +109,8 @@ class OperatorNode(Node):
         fixed('recorder', 'recorder', "The recorder node's name.")
         fixed('robot', 'simulated_robot', "The simulated robot node's name.")
         fixed('lock_step', True, 'Whether the robot waits for the command of every tick.')
+        fixed('device', 'twist', 'Moves the tool by twists, or the joints by trajectories.',
+              one_of=('twist', 'joints'))
         fixed('clean', False, 'Whether to be skilful: the bare oracle instead of the four below.')
         fixed('gain', 0.6, "Speed, of the oracle's.", between=(0.05, 1.0))
         fixed('noise_std', 0.25, 'Shakiness, of full speed.', between=(0.0, 1.0))
@@ -139,6 +150,8 @@ class OperatorNode(Node):
         if recorder:
             yield from self._calls.trigger(f'{recorder}/start')
         self._operator.reset(seed)
+        if self._device is not None:
+            self._device.reset(seed)
         self._loop.start()
         while not self._view.status['done']:
             step = self._view.status['step']
@@ -163,7 +176,7 @@ class OperatorNode(Node):
         A command is not overwritten before all who listen, the recorder too, have it.
         """
         return (self._view.shows(tick_ns, _CLOCK.period_ns)
-                and acknowledged((self._twist, self._gripper)))
+                and acknowledged((self._arm, self._gripper)))
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         status = self._view.status
@@ -171,13 +184,27 @@ class OperatorNode(Node):
             self._send(*self._operator.act(self._view.operator_view()))
 
     def _send(self, twist: np.ndarray, opening_m: float | None) -> None:
-        message = TwistStamped(
-            header=stamped_header(self.get_clock().now().nanoseconds, _BASE_FRAME))
-        linear = message.twist.linear
-        linear.x, linear.y, linear.z, message.twist.angular.z = twist.tolist()
-        self._twist.publish(message)
+        now_ns = self.get_clock().now().nanoseconds
+        self._arm.publish(self._twist(twist, now_ns) if self._device is None else
+                          self._trajectory(twist, now_ns))
         if opening_m is not None:
             self._gripper.publish(Float64MultiArray(data=[opening_m]))
+
+    def _twist(self, twist: np.ndarray, now_ns: int) -> TwistStamped:
+        message = TwistStamped(header=stamped_header(now_ns, _BASE_FRAME))
+        linear = message.twist.linear
+        linear.x, linear.y, linear.z, message.twist.angular.z = twist.tolist()
+        return message
+
+    def _trajectory(self, twist: np.ndarray, now_ns: int) -> JointTrajectory:
+        from lps_ros.sim.robot import JOINT_NAMES
+        trajectory = self._device.trajectory(twist, self._view.operator_view().joint_positions)
+        return JointTrajectory(
+            header=stamped_header(now_ns, ''), joint_names=list(JOINT_NAMES),
+            points=[JointTrajectoryPoint(
+                positions=position.tolist(),
+                time_from_start=Duration(seconds=float(time_s)).to_msg())
+                for time_s, position in zip(trajectory.times_s, trajectory.positions)])
 
     def _summary(self) -> str:
         count = len(self._results)

@@ -8,6 +8,7 @@ from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.ros_messages import stamp_ns
 from lps_ros.sim.operator import OperatorView
 from lps_ros.sim.pose import Pose
+from lps_ros.sim.robot import JOINT_NAMES
 import numpy as np
 from rclpy.node import Node
 from sensor_msgs.msg import JointState
@@ -15,6 +16,7 @@ from std_msgs.msg import String
 
 _POSES = {'tool': 'tool_pose', 'cube': 'cube_pose', 'goal': 'goal_pose'}
 _GRIPPER_NAME = 'gripper_opening'
+_NAMES = {*JOINT_NAMES, _GRIPPER_NAME}
 
 
 class RobotView:
@@ -24,6 +26,7 @@ class RobotView:
         self.status: dict[str, Any] = {}
         self._poses: dict[str, Pose] = {}
         self._gripper = (0.0, 0.0)
+        self._joints = np.zeros(len(JOINT_NAMES))
         self._stamps: dict[str, int] = {}
         for key, topic in _POSES.items():
             node.create_subscription(
@@ -45,7 +48,8 @@ class RobotView:
         """Return what the operator sees; only where the view is complete."""
         opening_m, force_n = self._gripper
         return OperatorView(
-            **self._poses, gripper_opening_m=opening_m, gripper_force_n=force_n)
+            **self._poses, gripper_opening_m=opening_m, gripper_force_n=force_n,
+            joint_positions=self._joints)
 
     def _on_pose(self, key: str, message: PoseStamped) -> None:
         p, q = message.pose.position, message.pose.orientation
@@ -54,9 +58,11 @@ class RobotView:
         self._stamps[key] = stamp_ns(message)
 
     def _on_joints(self, message: JointState) -> None:
-        if _GRIPPER_NAME in message.name:
+        if _NAMES <= set(message.name):
             index = message.name.index(_GRIPPER_NAME)
             self._gripper = (message.position[index], message.effort[index])
+            self._joints = np.array([
+                message.position[message.name.index(name)] for name in JOINT_NAMES])
             self._stamps['joints'] = stamp_ns(message)
 
     def _on_status(self, message: String) -> None:

@@ -17,6 +17,7 @@ _ON_CONFIGURING = (
     'teleop_s')
 _ON_ACTIVATING = (
     'lock_step', 'lock_step_wait_s', 'asynchronous', 'ramp_s', 'patience_s', 'max_unfamiliarity',
+    'max_disagreement',
     'arm_on_activate')
 
 
@@ -55,7 +56,8 @@ class PolicyParameters:
             waits=self['lock_step'], stops_to_think=not self['asynchronous'],
             # In lock-step nothing real moves.
             ramp_s=0.0 if self['lock_step'] else self['ramp_s'], patience_s=self['patience_s'],
-            max_unfamiliarity=self['max_unfamiliarity'] or math.inf)
+            max_unfamiliarity=self['max_unfamiliarity'] or math.inf,
+            max_disagreement=self['max_disagreement'] or math.inf)
 
     def authority_limits(self) -> AuthorityLimits:
         """Return how long a person's word holds."""
@@ -117,6 +119,10 @@ def _declare(node: LifecycleNode) -> None:
     declare(node, 'max_unfamiliarity', 0.0,
             'Unfamiliarity of an observation beyond which the policy does not act, about 1 at '
             'the edge of the training data; 0: any.', between=(0.0, 1e6))
+    declare(node, 'max_disagreement', 0.0,
+            'Difference of the critics on a chunk beyond which the policy does not act, in units '
+            "of value; the bundle's planning_statistics have its quantiles in training; 0: any.",
+            between=(0.0, 1e9))
     declare(node, 'arm_on_activate', False,
             'Whether activating arms; else ~/arm does.')
     declare(node, 'shadow', False,

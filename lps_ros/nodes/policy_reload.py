@@ -80,7 +80,7 @@ class Reload:
         if len(self._differences) == _CANARY_PLANS:
             self._take_over(pilot, facts)
         elif time.monotonic() > self._canary_ends_s:
-            reasons = '; '.join(map(str, pilot.gate.reasons(now_ns, now_ns)))
+            reasons = '; '.join(map(str, pilot.judge(now_ns, now_ns)))
             raise _Refused(
                 f'{len(self._differences)} of {_CANARY_PLANS} plans on live observations within '
                 f'{_CANARY_S:g} s{": " + reasons if reasons else ""}')
@@ -100,8 +100,7 @@ class Reload:
     def _ask(self, pilot: Pilot, facts: BundleFacts, now_ns: int) -> None:
         planner = pilot.planner
         tick = planner.tick_of_observation(now_ns)
-        if self._requests and tick <= self._requests[-1].tick or pilot.gate.reasons(
-                now_ns, now_ns):
+        if self._requests and tick <= self._requests[-1].tick or pilot.judge(now_ns, now_ns):
             return
         request = planner.request(
             tick, now_ns, self._steering(facts.steering),

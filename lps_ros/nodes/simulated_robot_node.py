@@ -23,9 +23,9 @@ class SimulatedRobotNode(Node):
     """
     Publishes `/clock`, joint states, poses, pictures and the task's progress; `~/reset`.
 
-    In lock-step the clock waits at every control tick for a twist with a later stamp, for a
-    gripper command, and until every reliable subscriber has the tick; running free it follows
-    the wall clock. It never jumps back.
+    In lock-step the clock waits at every control tick for a twist or joint trajectory with a later
+    stamp, for a gripper command, and until every reliable subscriber has the tick; running free it
+    follows the wall clock. It never jumps back.
 
     :raises StartError: where OGBench is missing, or the camera is asked for and cannot render
     """
@@ -105,7 +105,8 @@ class SimulatedRobotNode(Node):
             self._world, real_time_factor=self._value('real_time_factor'),
             command_timeout_s=self._value('command_timeout_s'),
             picture_period_ns=round(1e9 / self._value('camera_rate_hz')))
-        self._commands = RobotCommands(self, self._mode.on_twist, self._mode.on_opening)
+        self._commands = RobotCommands(
+            self, self._mode.on_motion, self._mode.on_opening, lambda: self._mode.robot_ns)
         self._reset()
 
     def _reset(self) -> None:

@@ -45,6 +45,7 @@ class OperatorView:
     goal: Pose
     gripper_opening_m: float
     gripper_force_n: float
+    joint_positions: np.ndarray
 
 
 class ClumsyOperator:

@@ -7,8 +7,11 @@ from lps_ros.sim.progress import ProgressTracker
 from lps_ros.sim.progress import TaskProgress
 from lps_ros.sim.rendering import CameraRenderer
 from lps_ros.sim.scene import CubeScene
+from lps_ros.sim.scene import PHYSICS_STEP_S
 from lps_ros.sim.scene import STEPS_PER_PERIOD
 from lps_ros.sim.scene import TASKS
+from lps_ros.sim.trajectory import JointTrajectory
+from lps_ros.sim.trajectory import TrajectoryFollower
 import mujoco
 import numpy as np
 
@@ -57,6 +60,7 @@ class SimulatedRobot:
         self._scene = CubeScene()
         self._cameras: CameraRenderer | None = None
         self._holding = False
+        self._follower: TrajectoryFollower | None = None
         self._substeps = 0
 
     def reset(self, task: int, seed: int, *, episode_steps: int = 200) -> None:
@@ -79,7 +83,7 @@ class SimulatedRobot:
         self._data.qpos[:], self._data.mocap_pos[:] = qpos, goal
         self._data.mocap_quat[:] = goal_quaternion
         mujoco.mj_forward(self._model, self._data)
-        self._holding = False
+        self._holding, self._follower = False, None
         self.hold()
         # What the sensors read follows from the targets too.
         mujoco.mj_forward(self._model, self._data)
@@ -91,7 +95,20 @@ class SimulatedRobot:
         """Return how far the episode has come."""
         return self._tracker.progress
 
-    def command(self, twist: np.ndarray, opening_m: float) -> None:
+    @property
+    def following(self) -> bool:
+        """Return whether a joint trajectory is being followed, or its end held."""
+        return self._follower is not None
+
+    def command(self, motion: np.ndarray | JointTrajectory, opening_m: float) -> None:
+        """Move the tool by a twist, see `twist`, or the joints, see `follow`; and grip."""
+        if isinstance(motion, JointTrajectory):
+            self.follow(motion)
+            self.grip(opening_m)
+        else:
+            self.twist(motion, opening_m)
+
+    def twist(self, twist: np.ndarray, opening_m: float) -> None:
         """
         Set the joint targets from a tool velocity and a gripper opening.
 
@@ -109,10 +126,22 @@ class SimulatedRobot:
             self.hold()
             self.grip(opening_m)
             return
-        self._holding = False
+        self._holding, self._follower = False, None
         self._scene.set_control(np.append(
             np.clip(twist / FULL_TWIST, -1.0, 1.0),
             _closed(opening_m) - self._closed_fraction()))
+
+    def follow(self, trajectory: JointTrajectory) -> None:
+        """
+        Follow a trajectory of the joints, in the order of JOINT_NAMES, from now on.
+
+        The targets lead by what OGBench's position servos lag, as a real arm's drives do, and
+        make up for gravity. Raises ValueError for a trajectory that cannot be followed.
+        """
+        if self._follower is None:
+            self._follower = TrajectoryFollower(self._data.qpos[self._arm_qpos])
+        self._follower.follow(trajectory)
+        self._holding = False
 
     def grip(self, opening_m: float) -> None:
         """Set the gripper's target, an opening in m; the arm's targets stay."""
@@ -127,16 +156,20 @@ class SimulatedRobot:
         """
         if self._holding:
             return
-        stiffness = self._model.actuator_gainprm[self._arm_actuators, 0]
-        self._data.ctrl[self._arm_actuators] = (
-            self._data.qpos[self._arm_qpos] + self._data.qfrc_bias[self._arm_dof] / stiffness)
-        self._holding = True
+        self._aim(self._data.qpos[self._arm_qpos])
+        self._holding, self._follower = True, None
 
     def advance(self, substeps: int) -> None:
         """Run physics steps of 2 ms; the task's progress is judged every 25, as in OGBench."""
         while substeps > 0:
             count = min(substeps, STEPS_PER_PERIOD - self._substeps % STEPS_PER_PERIOD)
-            mujoco.mj_step(self._model, self._data, nstep=count)
+            if self._follower is None:
+                mujoco.mj_step(self._model, self._data, nstep=count)
+            else:
+                count = 1
+                self._follower.advance(PHYSICS_STEP_S)
+                self._aim(self._follower.position, self._follower.velocity)
+                mujoco.mj_step(self._model, self._data)
             self._substeps += count
             substeps -= count
             if self._substeps % STEPS_PER_PERIOD == 0:
@@ -209,6 +242,13 @@ class SimulatedRobot:
         self._cube_body = model.body('object_0').id
         root = model.body('ur5e/').id
         self._is_robot_geom = model.body_rootid[model.geom_bodyid] == model.body_rootid[root]
+
+    def _aim(self, positions: np.ndarray, velocities: np.ndarray | float = 0.0) -> None:
+        """Set the servos' targets so that the joints are led to positions (6,) rad."""
+        stiffness = self._model.actuator_gainprm[self._arm_actuators, 0]
+        damping = -self._model.actuator_biasprm[self._arm_actuators, 2]
+        self._data.ctrl[self._arm_actuators] = positions + (
+            self._data.qfrc_bias[self._arm_dof] + damping * velocities) / stiffness
 
     def _closed_fraction(self) -> float:
         """Return OGBench's measure of the gripper, 0 open to 1 closed."""

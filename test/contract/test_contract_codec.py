@@ -1,3 +1,6 @@
+from functools import partial
+
+from contract_texts import edited
 from contract_texts import EVERY_TYPE
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import extract
@@ -11,6 +14,7 @@ import pytest
 
 CONTRACT = parse_contract(EVERY_TYPE)
 CODEC = ActionCodec(CONTRACT)
+IN_CHUNKS = ActionCodec(parse_contract(edited(('actions/2/send', 'chunk'))))
 STAMP_NS = 1_790_000_000_123_456_789
 STAMP = {'sec': 1_790_000_000, 'nanosec': 123_456_789}
 LEVEL = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0]
@@ -123,6 +127,78 @@ def test_a_chunk_of_one_step_has_no_velocity():
         {'positions': [1.0, 2.0], 'time_from_start': {'sec': 0, 'nanosec': 50_000_000}}]
 
 
+def path(*arm):
+    """Return commands (H, A) whose arm goes through these positions of both its joints."""
+    commands = np.tile(COMMAND, (len(arm), 1))
+    commands[:, 3:5] = np.array(arm)[:, None]
+    return commands
+
+
+def points(message):
+    """Return times in ms, positions and velocities of a trajectory as ROS has it."""
+    points = to_ros(message).points
+    return ([point.time_from_start.sec * 1e3 + point.time_from_start.nanosec / 1e6
+             for point in points],
+            np.array([point.positions for point in points]),
+            np.array([point.velocities for point in points]))
+
+
+def test_a_channel_that_sends_chunks_is_sent_all_that_follows():
+    ahead = path(1.0, 1.2, 1.3, 1.0)
+    twist, gripper, arm, pose, servo = IN_CHUNKS.tick_messages(ahead, path(0.9)[0], STAMP_NS)
+    assert [twist, gripper, pose, servo] == [
+        message for message in CODEC.messages(ahead[0], STAMP_NS) if message.key != 'arm']
+    assert (arm.topic, arm.type) == ('trajectory', 'trajectory_msgs/msg/JointTrajectory')
+    assert arm.content['header'] == {'stamp': STAMP, 'frame_id': ''}
+    assert to_ros(arm).joint_names == ['b', 'a']
+    times, positions, velocities = points(arm)
+    assert times == [50.0, 100.0, 150.0, 200.0]
+    np.testing.assert_array_equal(positions, ahead[:, 3:5])
+    # Over two periods of 50 ms each; at rest at the end.
+    np.testing.assert_allclose(velocities, np.array([[3.0], [3.0], [-2.0], [0.0]]) * [1, 1],
+                               atol=1e-9)
+
+
+def test_a_motion_from_nowhere_begins_as_it_goes_on():
+    ahead, before = path(1.0, 1.2, 1.3), path(0.9)[0]
+    before[4] = np.nan
+    arm = IN_CHUNKS.tick_messages(ahead, before, STAMP_NS)[2]
+    np.testing.assert_allclose(points(arm)[2], [[3.0, 4.0], [3.0, 3.0], [0.0, 0.0]], atol=1e-9)
+
+
+def test_the_last_of_a_chunk_comes_to_rest():
+    times, positions, velocities = points(
+        IN_CHUNKS.tick_messages(path(1.0), path(0.9)[0], STAMP_NS)[2])
+    assert times == [50.0]
+    assert positions.tolist() == [[1.0, 1.0]] and velocities.tolist() == [[0.0, 0.0]]
+
+
+def test_without_chunks_a_tick_is_its_command():
+    assert CODEC.tick_messages(path(1.0, 1.2), path(0.9)[0], STAMP_NS) == CODEC.messages(
+        path(1.0)[0], STAMP_NS)
+
+
+def test_what_is_sent_of_a_chunk_reads_back_as_the_ticks_command():
+    ahead = np.stack([COMMAND, COMMAND + 0.01, COMMAND + 0.03])
+    rows = {message.key: extract(CONTRACT.action(message.key), to_ros(message))[None]
+            for message in IN_CHUNKS.tick_messages(ahead, COMMAND, STAMP_NS)}
+    np.testing.assert_allclose(IN_CHUNKS.physical(rows)[0], COMMAND, atol=1e-12)
+
+
+def test_a_stop_ends_a_chunk_under_way_within_one_period():
+    hold = np.full(16, np.nan)
+    assert [message.key for message in IN_CHUNKS.stop(STAMP_NS, hold)] == ['twist', 'servo']
+    hold[3:5] = 0.5, -0.5
+    twist, arm, servo = IN_CHUNKS.stop(STAMP_NS, hold)
+    assert [twist, servo] == CODEC.stop(STAMP_NS)
+    assert arm.topic == 'trajectory' and to_ros(arm).joint_names == ['b', 'a']
+    # At once, whatever clock the controller has.
+    assert arm.content['header']['stamp'] == {'sec': 0, 'nanosec': 0}
+    times, positions, velocities = points(arm)
+    assert times == [50.0]
+    assert positions.tolist() == [[0.5, -0.5]] and velocities.tolist() == [[0.0, 0.0]]
+
+
 def test_a_stop_sends_zeros_only_where_the_contract_says_so():
     stop = CODEC.stop(STAMP_NS)
     assert [message.key for message in stop] == ['twist', 'servo']
@@ -138,9 +214,11 @@ def test_nothing_is_encoded_of_a_non_finite_command(bad):
     expected = ('action: found non-finite values in twist.angular.z, arm.a, expected finite '
                 'numbers; send nothing and check the policy')
     for encode, values in ((CODEC.messages, command),
-                           (CODEC.chunk_messages, np.stack([COMMAND, command]))):
+                           (CODEC.chunk_messages, np.stack([COMMAND, command])),
+                           (partial(IN_CHUNKS.tick_messages, before=COMMAND),
+                            np.stack([COMMAND, command]))):
         with pytest.raises(MessageError) as caught:
-            encode(values, STAMP_NS)
+            encode(values, stamp_ns=STAMP_NS)
         assert str(caught.value) == expected
 
 

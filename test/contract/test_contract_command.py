@@ -40,11 +40,21 @@ def test_check_shows_what_may_leave_the_node(lps, capsys, tmp_path):
     lines = capsys.readouterr().out.splitlines()
     limits = lines[next(i for i, line in enumerate(lines) if 'step per tick' in line):]
     twist = next(line for line in limits if line.startswith('twist '))
-    for part in ('-0.5..0.5, -3..6', '0.2, 1', 'tool in 0..1, 0..1, 0..1 m'):
+    for part in ('-0.5..0.5, -3..6', '0.2, 1', 'from rest', 'tool in 0..1, 0..1, 0..1 m'):
         assert part in twist
     gripper = next(line for line in limits if line.startswith('gripper '))
-    for part in ('0..0.085', 'no step limit', 'no workspace'):
+    for part in ('0..0.085', 'no step limit', 'anywhere', 'no workspace'):
         assert part in gripper
+
+
+def test_check_shows_the_tighter_of_step_and_velocity_and_the_start(lps, capsys, tmp_path):
+    path = tmp_path / 'every.yaml'
+    path.write_text(edited(('actions/2/limits', {
+        'step': [0.02, 0.5], 'velocity': [1.0, 2.0],
+        'start': {'observation': 'joints', 'within': [0.1, 0.3]}})))
+    assert lps('contract', 'check', str(path)) == 0
+    arm = [line for line in capsys.readouterr().out.splitlines() if line.startswith('arm ')][-1]
+    assert '0.02, 0.1' in arm and 'within 0.1, 0.3 of joints' in arm
 
 
 def test_check_shows_every_type(lps, capsys, tmp_path):
@@ -52,6 +62,15 @@ def test_check_shows_every_type(lps, capsys, tmp_path):
     path.write_text(EVERY_TYPE)
     assert lps('contract', 'check', str(path)) == 0
     assert 'WrenchStamped' in capsys.readouterr().out
+
+
+def test_check_shows_how_a_stop_and_a_command_are_sent(lps, capsys, tmp_path):
+    path = tmp_path / 'every.yaml'
+    path.write_text(edited(('actions/2/send', 'chunk')))
+    assert lps('contract', 'check', str(path)) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    shown = {line[0]: line[-2:] for line in lines if line and line[-1] in ('point', 'chunk')}
+    assert shown['arm'] == ['hold', 'chunk'] and shown['gripper'] == ['hold', 'point']
 
 
 def test_check_raises_the_line_of_a_fault(lps, tmp_path):

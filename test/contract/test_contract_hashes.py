@@ -54,6 +54,7 @@ DEPLOYMENT_CHANGES = [
     (('observations/2/required', True),
      'observations.wrist.required: recorded False, current True'),
     (('actions/0/stop', 'hold'), 'actions.twist.stop: recorded zeros, current hold'),
+    (('actions/2/send', 'chunk'), 'actions.arm.send: recorded none, current chunk'),
     (('actions/0/topic', 'twist_cmds'), 'actions.twist.topic: recorded twist, current twist_cmds'),
     (('actions/0/limits/high', [0.4, 6]),
      'actions.twist.limits.high: recorded [0.5, 6.0], current [0.4, 6.0]'),
@@ -93,7 +94,8 @@ def test_hashes_are_those_of_the_first_release():
     EVERY_TYPE.replace('low: [0, 0, 0]', 'low: [-0.0, 0, 0]'),
     edited(('observations/0/required', True), ('observations/0/latency_s', -0.0),
            ('observations/4/rotation', 'sixd'), ('observations/1/image/encoding', 'rgb8'),
-           ('actions/1/limits', {'low': [0], 'high': [0.085], 'step': None})),
+           ('actions/1/limits', {'low': [0], 'high': [0.085], 'step': None}),
+           ('actions/2/send', 'point')),
     edited(('name', 'other'), ('task/name', 'other'), ('task/max_ticks', 5)),
 ])
 def test_writing_the_same_contract_differently_changes_neither_hash(text):

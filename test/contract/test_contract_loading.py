@@ -250,6 +250,12 @@ FAULTS = [
      ' add `stop: ...`'),
     ('actions/2/stop', 'zeros', 'actions.arm.stop: found zeros for positions, expected hold; a '
      'stop must not send the robot to its zero position'),
+    ('actions/2/send', 'points', "actions.arm.send: found 'points', expected one of point, chunk; "
+     "did you mean 'point'?"),
+    ('actions/0/send', 'chunk', 'actions.twist.send: found a key that geometry_msgs/msg/'
+     'TwistStamped does not use, expected fields | frame_id | unit; remove it'),
+    ('actions/1/send', 'point', 'actions.gripper.send: found a key that std_msgs/msg/'
+     'Float64MultiArray does not use, expected names | unit; remove it'),
     ('actions/3/stop', 'zeros', 'actions.pose.stop: found zeros for positions, expected hold; a '
      'stop must not send the robot to its zero position'),
     ('actions/4/fields', ['velocity', 'position'], 'actions.servo.stop: found zeros for positions,'

@@ -230,16 +230,19 @@ def test_whatever_is_raised_between_ticks_is_told_by_the_next():
     assert is_the_stop(decisions[last + 1]) and not rig.authority.armed
 
 
-@pytest.mark.parametrize('unfamiliarity', [1.6, np.nan])
-def test_an_unfamiliar_scene_is_not_acted_on_until_it_is_familiar(running, unfamiliarity):
+@pytest.mark.parametrize('value', [1.6, np.nan])
+@pytest.mark.parametrize(('measure', 'says'), [
+    ('unfamiliarity', 'the observation is unfamiliar'),
+    ('disagreement', 'the critics disagree on the chunk')])
+def test_a_doubtful_chunk_is_not_acted_on_until_there_is_no_doubt(running, measure, says, value):
     running.pilot.begin(0, Execution(
-        waits=running.inference.takes_ms == 0, max_unfamiliarity=1.5))
-    running.planner.figures = {'unfamiliarity': unfamiliarity}
+        waits=running.inference.takes_ms == 0, **{f'max_{measure}': 1.5}))
+    running.planner.figures = {measure: value}
     decisions = _run(running, 11, 20)
     assert acting(decisions) == [] and running.authority.armed
-    assert any(f'the observation is unfamiliar: {unfamiliarity}, expected at most 1.5' in line
+    assert any(f'{says}: {value}, expected at most 1.5' in line
                for decision in decisions.values() for line in texts(decision))
-    running.planner.figures = {'unfamiliarity': 1.4}
+    running.planner.figures = {measure: 1.4}
     assert acting(_run(running, 21, 30))[-1] == 30
 
 

@@ -7,6 +7,7 @@ import threading
 import time
 
 import control_planners
+from lps_ros.control import planning_process
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning_process import PlanningProcess
 import numpy as np
@@ -166,6 +167,14 @@ def test_a_process_that_stands_still_keeps_nobody_waiting(start):
         assert process.poll() is None
     os.kill(process.pid, signal.SIGCONT)
     assert process.wait().actions[0, 0] == 0.0
+
+
+def test_a_plan_that_never_comes_is_not_waited_for_for_ever(start, monkeypatch):
+    process = start()
+    monkeypatch.setattr(planning_process, '_PLANNING_S', 0.2)
+    process.submit(request('slow', told=3600))
+    with pytest.raises(InferenceDied, match=r'has made no plan within 0\.2 s; load the bundle'):
+        process.wait()
 
 
 @pytest.mark.parametrize('busy', [False, True])

@@ -90,7 +90,7 @@ def shift_one(index):
 
 
 def swap(times):
-    return times[[1, 0, *range(2, len(times))]]
+    return times[[0, 2, 1, *range(3, len(times))]]
 
 
 FAULTS = [
@@ -119,6 +119,15 @@ def test_verify_finds_each_fault_and_names_the_file(dataset, name, edit, expecte
         assert problem.startswith(str(path))
         assert '\n' not in problem
     assert any(re.search(expected, problem) for problem in problems), problems
+
+
+def test_a_command_without_a_stamp_is_no_fault(dataset):
+    def take_stamps(times):
+        times[4:6] = 0
+        return times
+
+    change(dataset.episodes('success')[1], 'stream/twist/stamp_ns', take_stamps)
+    assert dataset.verify() == []
 
 
 def test_verify_finds_missing_rows(dataset):

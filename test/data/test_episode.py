@@ -94,6 +94,14 @@ def test_statistics_count_gaps_repeats_and_lost_messages(tmp_path):
             'duplicates': 0, 'drops': -1, 'misfits': 0}
 
 
+def test_commands_without_a_stamp_are_no_repeats(tmp_path):
+    messages = [message._replace(cdr=message.cdr[:4] + bytes(8) + message.cdr[12:])
+                if message.topic == 'servo/twist' else message for message in marked(20)]
+    with Episode.open(record(tmp_path, messages)) as episode:
+        assert not episode.stream('twist').stamp_ns.any()
+        assert episode.statistics('twist')['duplicates'] == 0
+
+
 def test_a_camera_that_serves_its_last_frame_shows_as_repeats(tmp_path):
     messages = marked(20, images=True)
     frames = [message for message in messages if message.topic.startswith('camera')]

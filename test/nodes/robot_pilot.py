@@ -12,6 +12,7 @@ from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.remote import Remote
 from lps_ros.nodes.ros_messages import stamp_ns
+from lps_ros.sim.robot import JOINT_NAMES
 from lps_ros.sim.robot import SimulatedRobot
 import numpy as np
 import rclpy
@@ -24,6 +25,8 @@ from sensor_msgs.msg import JointState
 from std_msgs.msg import Bool
 from std_msgs.msg import Float64MultiArray
 from std_msgs.msg import String
+from trajectory_msgs.msg import JointTrajectory
+from trajectory_msgs.msg import JointTrajectoryPoint
 
 PERIOD_NS = 50_000_000
 _PATIENCE_S = 40.0
@@ -46,6 +49,8 @@ class Pilot:
         self._executor.add_node(node)
         self._remote = Remote(node, self.spin_once)
         self._twist = node.create_publisher(TwistStamped, 'servo_node/delta_twist_cmds', COMMAND)
+        self._joints = node.create_publisher(
+            JointTrajectory, 'joint_trajectory_controller/joint_trajectory', COMMAND)
         self._gripper = node.create_publisher(
             Float64MultiArray, 'gripper_controller/commands', COMMAND)
         self.clock, self.flags, self.complaints = [], [], []
@@ -108,6 +113,21 @@ class Pilot:
         linear.x, linear.y, linear.z, message.twist.angular.z = map(float, twist)
         self._twist.publish(message)
 
+    def send_trajectory(self, positions, velocities=None, *, stamp=None, names=JOINT_NAMES,
+                        period_s=0.05):
+        """Publish points (n, J), a period apart, stamped with the clock unless told otherwise."""
+        message = JointTrajectory(joint_names=list(names))
+        seconds, nanoseconds = divmod(self.clock[-1] if stamp is None else stamp, 10**9)
+        message.header.stamp.sec, message.header.stamp.nanosec = seconds, nanoseconds
+        for k, row in enumerate(positions):
+            point = JointTrajectoryPoint(positions=list(map(float, row)))
+            if velocities is not None:
+                point.velocities = list(map(float, velocities[k]))
+            seconds, nanoseconds = divmod(round((k + 1) * period_s * 1e9), 10**9)
+            point.time_from_start.sec, point.time_from_start.nanosec = seconds, nanoseconds
+            message.points.append(point)
+        self._joints.publish(message)
+
     def send_opening(self, *values):
         """Publish a gripper command."""
         self._gripper.publish(Float64MultiArray(data=list(map(float, values))))
@@ -120,7 +140,12 @@ class Pilot:
     def connect(self):
         """Wait until the robot hears the commands and the clock is heard."""
         self.until(lambda: self._twist.get_subscription_count()
+                   and self._joints.get_subscription_count()
                    and self._gripper.get_subscription_count() and self.clock and self.status)
+
+    def trigger(self, service):
+        """Call a service and wait for its answer."""
+        self._remote.trigger(service)
 
     def reset(self, **parameters):
         """Reset the robot with these parameters, and wait for its first tick."""

@@ -5,6 +5,7 @@ import os
 import signal
 
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.sim.joint_teleoperation import JointTeleoperation
 from lps_ros.sim.operator import CLEAN
 from lps_ros.sim.operator import ClumsyOperator
 import pytest
@@ -84,6 +85,24 @@ def test_places_the_cube_as_without_ros_and_marks_the_episode(lab, tmp_path):
     lab.audience.until(
         lambda: lab.audience.flags[-2:] == [('success', True), ('placed', True)])
     assert 'placed 1 (100 %)' in output
+
+
+def test_places_the_cube_by_joint_trajectories(lab):
+    status, output = lab.run_operator(device='joints', first_seed=7)
+    assert status == 0, output
+    robot, operator, device = robot_without_ros(), ClumsyOperator(CLEAN), JointTeleoperation()
+    robot.reset(1, 7)
+    operator.reset(7)
+    device.reset(7)
+    while not robot.progress.done:
+        state = robot.state()
+        twist, opening_m = operator.act(state)
+        # Stamped a millisecond after the tick.
+        trajectory = device.trajectory(twist, state.joint_positions).later(0.001)
+        robot.command(trajectory, opening_m)
+        robot.advance(25)
+    assert robot.progress.placed
+    assert lab.audience.status['placed_step'] == robot.progress.placed_step
 
 
 def test_marks_an_episode_that_ran_out_of_time_as_a_failure(lab):

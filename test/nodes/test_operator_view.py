@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from geometry_msgs.msg import PoseStamped
 from lps_ros.nodes.operator_view import RobotView
+from lps_ros.sim.robot import JOINT_NAMES
 import pytest
 from sensor_msgs.msg import JointState
 
@@ -27,7 +28,8 @@ class Robot:
         if topic == 'task/status':
             message = SimpleNamespace(data=f'{{"sim_time_s": {tick * PERIOD_NS * 1e-9}}}')
         elif topic == 'joint_states':
-            message = JointState(name=['gripper_opening'], position=[0.0], effort=[0.0])
+            message = JointState(name=[*JOINT_NAMES, 'gripper_opening'], position=[0.0] * 7,
+                                 effort=[0.0] * 7)
         else:
             message = PoseStamped()
         if topic != 'task/status':

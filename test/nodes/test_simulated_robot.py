@@ -7,7 +7,9 @@ import time
 
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.sim.robot import FULL_TWIST
+from lps_ros.sim.robot import JOINT_NAMES
 from lps_ros.sim.robot import OPEN_M
+from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
 import pytest
 from robot_pilot import PERIOD_NS
@@ -132,6 +134,29 @@ def test_lock_step_gives_what_the_robot_gives_without_ros(lock_step):
     assert drive(pilot, 25) == expected
 
 
+def test_lock_step_follows_joint_trajectories_as_the_robot_does_without_ros(lock_step):
+    pilot, _ = lock_step
+    pilot.reset(task=1, seed=4)
+    robot = robot_without_ros()
+    robot.reset(1, 4)
+    rng = np.random.default_rng(0)
+    tick = pilot.at_tick(pilot.tick)
+    for k in range(8):
+        state = robot.state()
+        np.testing.assert_array_equal(
+            pilot.heard['joints'][tick * PERIOD_NS].position[:6], state.joint_positions)
+        ahead = state.joint_positions + np.cumsum(rng.uniform(-0.04, 0.04, (3, 6)), axis=0)
+        speeds = rng.uniform(-0.3, 0.3, (3, 6)) if k % 2 else None
+        pilot.send_trajectory(ahead, speeds)
+        pilot.send_opening(OPEN_M)
+        # Its times count from the command's stamp, a millisecond after the tick.
+        robot.command(JointTrajectory(
+            times_s=np.array([51, 101, 151]) * 1_000_000 * 1e-9, positions=ahead,
+            velocities=speeds), OPEN_M)
+        robot.advance(25)
+        tick = pilot.at_tick(tick + 1)
+
+
 def test_the_lock_step_clock_waits_shows_each_tick_and_never_goes_back(lock_step):
     pilot, _ = lock_step
     pilot.reset(task=1, seed=0)
@@ -199,6 +224,11 @@ def test_the_camera_shows_every_tick(lock_step):
     (lambda pilot: pilot.send_twist([np.nan, 0, 0, 0]), 'expected finite numbers'),
     (lambda pilot: pilot.send_twist(np.ones(4), stamp=pilot.tick * PERIOD_NS),
      'expected later than the tick'),
+    (lambda pilot: pilot.send_trajectory(np.zeros((1, 5)), names=JOINT_NAMES[:5]), 'has joints'),
+    (lambda pilot: pilot.send_trajectory(np.full((1, 6), np.nan)), 'not finite'),
+    (lambda pilot: pilot.send_trajectory(np.zeros((0, 6))), 'has no positions'),
+    (lambda pilot: pilot.send_trajectory(np.zeros((1, 6)), stamp=pilot.tick * PERIOD_NS),
+     'expected later than the tick'),
     (lambda pilot: pilot.send_opening(0.0, 0.0), 'has 2 values'),
     (lambda pilot: pilot.send_opening(np.inf), 'finite opening')])
 def test_a_command_that_does_not_fit_is_refused_and_told(lock_step, send, complaint):
@@ -231,6 +261,31 @@ def push(pilot, ticks):
     for k in range(ticks):
         pilot.at_tick(tick + k)
         pilot.send_twist([0.0, -0.5, 0.0, 0.0])
+
+
+def test_a_joint_trajectory_is_carried_out_to_its_end_when_nothing_follows(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    begin = np.array(pilot.heard['joints'][max(pilot.heard['joints'])].position[:6])
+    end = begin + [0.2, 0.0, 0.0, 0.0, 0.0, 0.0]
+    pilot.send_trajectory([begin + 0.5 * (end - begin), end], period_s=0.5)
+    # Longer than the timeout of a twist.
+    pilot.at_tick(pilot.tick + 12)
+    halfway = np.array(pilot.heard['joints'][max(pilot.heard['joints'])].position[:6])
+    assert 0.05 < halfway[0] - begin[0] < 0.18
+    pilot.at_tick(pilot.tick + 14)
+    joints = pilot.heard['joints'][max(pilot.heard['joints'])]
+    np.testing.assert_allclose(joints.position[:6], end, atol=3e-3)
+    assert np.abs(joints.velocity[:6]).max() < 0.01
+
+
+def test_a_twist_takes_over_from_a_joint_trajectory(free):
+    pilot, _ = free
+    pilot.reset(task=1, seed=0)
+    begin = np.array(pilot.heard['joints'][max(pilot.heard['joints'])].position[:6])
+    pilot.send_trajectory([begin + 1.0], period_s=5.0)
+    pilot.at_tick(pilot.tick + 3)
+    stand_still(pilot, lambda: pilot.send_twist(np.zeros(4)))
 
 
 def test_a_command_that_stops_coming_freezes_the_arm(free):

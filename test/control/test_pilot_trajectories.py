@@ -1,0 +1,455 @@
+"""A channel with `send: chunk`: what follows a command is sent with it, and ended by a stop."""
+
+from hypothesis import given
+from hypothesis import settings
+from hypothesis import strategies as st
+from lps_ros.contract import extract
+from lps_ros.contract import parse_contract
+from lps_ros.control.authority import Source
+from lps_ros.control.gates import Reason
+from lps_ros.control.planning import Steering
+from lps_ros.nodes.ros_messages import stamp_ns
+from lps_ros.nodes.ros_messages import to_ros
+import numpy as np
+from pilot_rig import acting
+from pilot_rig import LATE_MS
+from pilot_rig import LOOK_MS
+from pilot_rig import MS
+from pilot_rig import PERIOD_MS
+from pilot_rig import Rig
+from pilot_rig import speed
+from pilot_rig import TASK
+from pilot_rig import texts
+from pilot_rig import TimeTeller
+import pytest
+
+_STEP = 0.1  # rad a tick
+_TEXT = f"""
+name: arm
+rate_hz: 20
+observations:
+  - {{key: joints, topic: joint_states, type: sensor_msgs/msg/JointState, fields: [position],
+     names: [a, b], max_age_s: 0.1}}
+actions:
+  - key: arm
+    topic: arm_controller/joint_trajectory
+    type: trajectory_msgs/msg/JointTrajectory
+    names: [a, b]
+    scale: {{low: [-3, -3], high: [3, 3]}}
+    limits:
+      low: [-2, -2]
+      high: [2, 2]
+      velocity: [2, 2]
+      start: {{observation: joints, within: [0.5, 0.5]}}
+    stop: hold
+    send: chunk
+  - key: hand
+    topic: hand_controller/joint_trajectory
+    type: trajectory_msgs/msg/JointTrajectory
+    names: [c]
+    scale: {{low: [0], high: [1]}}
+    stop: hold
+  - key: twist
+    topic: twist
+    type: geometry_msgs/msg/TwistStamped
+    frame_id: base_link
+    fields: [linear.x]
+    scale: {{low: [-1], high: [1]}}
+    stop: zeros
+{TASK}
+"""
+_CONTRACT = parse_contract(_TEXT)
+_HORIZON = 6
+
+
+class _ArmRig(Rig):
+    """The robot stands at `at`; each plan wants `wants`, or a path (6, 2) of the arm."""
+
+    def __init__(self, *, wants=(0.3, -0.3), at=(0.0, 0.0), contract=_CONTRACT, **how):
+        super().__init__(contract, horizon=_HORIZON, planner=TimeTeller(_HORIZON, 4), **how)
+        self.at = at
+        self.want(wants)
+
+    def want(self, wants):
+        self.planner.actions = np.full((_HORIZON, 4), [0.0, 0.0, 0.0, 0.4])
+        self.planner.actions[:, :2] = np.array(wants) / 3
+
+    def observe(self, time_ms, value=None):
+        self.pilot.gate.accept('joints', np.array(self.at, float), stamp_ns=None,
+                               received_ns=round(time_ms * MS))
+
+    def serve(self, first, last):
+        return [self.tick(tick) for tick in range(first, last + 1)]
+
+
+class _Trajectory:
+    """The arm's one message among others, as ROS has it."""
+
+    def __init__(self, messages):
+        message, = [message for message in messages if message.key == 'arm']
+        self.topic, ros = message.topic, to_ros(message)
+        self.stamp_ns = stamp_ns(ros)
+        self.joints = list(ros.joint_names)
+        self.times_ms = [point.time_from_start.sec * 1000 + point.time_from_start.nanosec / MS
+                         for point in ros.points]
+        self.positions = np.array([point.positions for point in ros.points])
+        self.velocities = np.array([point.velocities for point in ros.points])
+        self.row = extract(_CONTRACT.action('arm'), ros)
+
+
+def _keys(messages):
+    return [message.key for message in messages]
+
+
+def _holds_at(messages, position):
+    """Tell whether the arm is to come to rest there within a period, and what else stops."""
+    arm = _Trajectory(messages)
+    return (arm.stamp_ns == 0 and arm.times_ms == [PERIOD_MS]
+            and arm.positions == pytest.approx(np.array([position]))
+            and not arm.velocities.any() and arm.velocities.shape == (1, 2)
+            and _keys(messages) == ['arm', 'twist'] and speed(messages[1]) == 0.0)
+
+
+def test_every_tick_sends_its_command_and_the_rest_of_the_chunk():
+    path = np.outer(np.arange(1, 7), [0.05, -0.04])
+    rig = _ArmRig(wants=path)
+    decisions = rig.serve(1, 6)
+    for tick, decision in enumerate(decisions, 1):
+        arm = _Trajectory(decision.messages)
+        assert arm.topic == 'arm_controller/joint_trajectory' and arm.joints == ['a', 'b']
+        assert arm.stamp_ns == (tick * PERIOD_MS + LATE_MS) * MS
+        assert arm.times_ms == [PERIOD_MS * n for n in range(1, 8 - tick)]
+        np.testing.assert_allclose(arm.positions, path[tick - 1:], atol=1e-6)
+        np.testing.assert_array_equal(arm.positions[0], decision.command[:2])
+        np.testing.assert_array_equal(arm.row, decision.command[:2])
+        # Also the first: what came before it is known.
+        np.testing.assert_allclose(
+            arm.velocities, [*[[1.0, -0.8]] * (6 - tick), [0.0, 0.0]], atol=1e-6)
+
+
+def test_the_other_channels_are_sent_their_command_alone():
+    _, hand, twist = _ArmRig().tick(1).messages
+    assert hand.content['points'] == [
+        {'positions': [0.5], 'time_from_start': {'sec': 0, 'nanosec': PERIOD_MS * MS}}]
+    assert speed(twist) == pytest.approx(0.4)
+
+
+@pytest.mark.parametrize('ramp_s', [0.0, 0.2])
+def test_what_is_sent_ahead_is_what_is_commanded_then(ramp_s):
+    rig = _ArmRig(wants=(0.4, -0.3), ramp_s=ramp_s)
+    decisions = rig.serve(1, 6)
+    commands = np.array([decision.command[:2] for decision in decisions])
+    assert 0.0 < abs(commands[0]).max() <= _STEP
+    for i, decision in enumerate(decisions):
+        np.testing.assert_allclose(
+            _Trajectory(decision.messages).positions, commands[i:], atol=1e-6)
+
+
+def test_an_ensemble_is_sent_as_it_will_be_executed():
+    rig = _ArmRig(steering=Steering(mode='prior', replan_every=2, join='ensemble'))
+    rig.serve(1, 2)
+    rig.want((-0.15, 0.3))
+    ahead = _Trajectory(rig.tick(3).messages).positions
+    rig.pilot.steering = Steering(mode='prior', join='ensemble')
+    commands = [decision.command[:2] for decision in rig.serve(4, 8)]
+    np.testing.assert_allclose(ahead[1:], commands, atol=1e-6)
+    # Of the two until the older one ends, within the limits.
+    np.testing.assert_allclose(ahead[3:], [[0.0, 0.1], [-0.1, 0.2], [-0.15, 0.3]], atol=1e-6)
+
+
+def test_every_point_is_within_the_limits():
+    rng = np.random.default_rng(0)
+    rig = _ArmRig(wants=(0.4, -0.4), steering=Steering(mode='prior', replan_every=1))
+    before = np.zeros(2)
+    for tick in range(1, 60):
+        arm = _Trajectory(rig.tick(tick).messages)
+        assert abs(np.diff(arm.positions, axis=0, prepend=before[None])).max() <= _STEP + 1e-9
+        assert abs(arm.positions).max() <= 2.0 and abs(arm.velocities).max() <= 2.0 + 1e-9
+        before = arm.positions[0]
+        rig.want(rng.uniform(-3, 3, (_HORIZON, 2)))
+    assert abs(before).max() > 0.5
+
+
+def test_a_new_chunk_is_told_as_it_is_sent():
+    rig = _ArmRig()
+    decision = rig.tick(1)
+    told = _Trajectory(decision.chunks)
+    assert told.topic == 'chunk/arm'
+    np.testing.assert_array_equal(told.positions, _Trajectory(decision.messages).positions)
+    assert rig.tick(2).chunks == ()
+
+
+@pytest.mark.parametrize(('send', 'times'), [('point', 0), ('chunk', 4)])
+def test_what_follows_is_only_worked_out_where_it_is_sent(send, times, monkeypatch):
+    rig = _ArmRig(contract=_TEXT.replace('send: chunk', f'send: {send}'))
+    rig.pilot.shows_chunks = False
+    ahead, calls = rig.pilot.schedule.ahead, []
+    monkeypatch.setattr(rig.pilot.schedule, 'ahead',
+                        lambda tick, **how: (calls.append(tick), ahead(tick, **how))[1])
+    rig.serve(1, 4)
+    assert len(calls) == times
+
+
+def _disarm(rig):
+    rig.authority.disarm('by request')
+    return rig.tick(4)
+
+
+def _e_stop(rig):
+    rig.authority.press_stop(True)
+    return rig.pilot.halt(Reason(subject='authority', text='the e-stop is pressed'),
+                          rig.now_ns + 20 * MS)
+
+
+def _deactivate(rig):
+    class Stopped:
+        acting, messages = False, rig.pilot.stop(rig.now_ns + 20 * MS)
+    return Stopped
+
+
+def _no_number(rig):
+    rig.at = (np.nan, 0.0)
+    return rig.tick(4)
+
+
+def _misshapen_plan(rig):
+    rig.planner.actions = np.zeros((2, 2))
+    rig.pilot.steering = Steering(mode='prior', replan_every=1)
+    return rig.tick(4)
+
+
+@pytest.mark.parametrize('cause', [_disarm, _e_stop, _deactivate, _no_number, _misshapen_plan])
+def test_a_stop_ends_the_chunk_at_the_command_in_force(cause):
+    rig = _ArmRig(wants=(0.5, -0.5))
+    commands = [decision.command for decision in rig.serve(1, 3)]
+    stop = cause(rig)
+    assert not stop.acting and _holds_at(stop.messages, commands[2][:2])
+
+
+def test_stale_input_ends_the_chunk_where_it_has_got_to():
+    rig = _ArmRig(wants=(0.5, -0.5), takes_ms=3.0)
+    decisions = rig.run(1, 4)
+    assert acting(decisions) == [2, 3, 4]
+    decisions |= rig.run(5, 10, observe=False)
+    last = acting(decisions)[-1]
+    assert last < 7 and _holds_at(decisions[last + 1].messages, decisions[last].command[:2])
+    assert all(decisions[tick].messages == () for tick in range(last + 2, 11))
+
+
+def test_a_chunk_that_is_used_up_ends_at_rest_and_then_stops():
+    rig = _ArmRig(takes_ms=3.0)
+    decisions = rig.run(1, 4)
+    rig.inference.takes_ms = 1000.0
+    decisions |= rig.run(5, 20)
+    last = acting(decisions)[-1]
+    arm = _Trajectory(decisions[last].messages)
+    assert arm.times_ms == [PERIOD_MS] and not arm.velocities.any()
+    assert 'no action is left' in texts(decisions[last + 1])[0]
+    assert _holds_at(decisions[last + 1].messages, decisions[last].command[:2])
+
+
+def test_after_ticks_that_were_not_served_it_goes_on_and_stops_where_it_has_got_to():
+    path = np.outer(np.arange(1, 7), [0.1, -0.1])
+    for stops in (False, True):
+        rig = _ArmRig(wants=path)
+        rig.tick(1)
+        if stops:
+            rig.authority.disarm('by request')
+            assert _holds_at(rig.tick(4).messages, path[2])
+        else:
+            # Only a step further than the third, not than the first.
+            np.testing.assert_allclose(rig.tick(4).command[:2], path[3], atol=1e-6)
+            assert rig.pilot.schedule.skipped == 2
+
+
+@pytest.mark.parametrize('late_ms', [1, 3, 24])
+def test_a_tick_that_is_served_late_begins_from_the_one_before(late_ms):
+    rig = _ArmRig(wants=(0.5, -0.5), steering=Steering(mode='prior', replan_every=1))
+    rig.serve(1, 3)
+    rig.now_ns += (PERIOD_MS + late_ms) * MS
+    rig.observe(4 * PERIOD_MS)
+    rig.want((-0.5, 0.5))
+    assert rig.pilot.tick(4, rig.clock_ns).command[:2] == pytest.approx([0.2, -0.2])
+
+
+@pytest.mark.parametrize('jump_ms', [60_000, 150, -1000])
+def test_a_clock_that_jumped_does_not_tell_where_the_chunk_ends(jump_ms):
+    rig = _ArmRig(wants=(0.5, -0.5))
+    command = rig.serve(1, 2)[-1].command
+    rig.now_ns += jump_ms * MS
+    stop = rig.pilot.halt(Reason(subject='clock', text='it jumped', disarms=True), rig.now_ns)
+    assert _holds_at(stop.messages, command[:2])
+
+
+def test_nothing_is_sent_where_nothing_is_under_way():
+    rig = _ArmRig(armed=False)
+    assert _keys(rig.tick(1).messages) == ['twist']  # never commanded
+    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+    rig.authority.arm()
+    rig.serve(2, 4)
+    assert _keys(rig.pilot.stop(rig.now_ns)) == ['arm', 'twist']
+    # It may have been moved since.
+    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+
+
+def test_a_chunk_that_has_long_ended_is_not_sent_again():
+    rig = _ArmRig()
+    command = rig.serve(1, 1)[0].command
+    rig.authority.disarm('by request')
+    assert _keys(rig.tick(9).messages) == ['twist']
+    # That is where it ended all the same.
+    rig.authority.arm()
+    rig.at = (0.3, -0.3)
+    rig.want((0.6, -0.6))
+    assert abs(command[0]) == pytest.approx(0.1)
+    assert rig.tick(10).command[:2] == pytest.approx([0.4, -0.4])
+
+
+def test_after_a_stop_the_limits_count_from_where_it_held():
+    rig = _ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
+    held = rig.serve(1, 3)[-1].command[:2]
+    rig.at = held + [0.02, -0.02]
+    rig.pilot.stop(rig.now_ns)
+    rig.want((1.2, -1.2))
+    again = rig.tick(5)
+    assert again.command[:2] == pytest.approx(held + [_STEP, -_STEP])
+    arm = _Trajectory(again.messages)
+    assert arm.velocities[0] == pytest.approx([2.0, -2.0])
+
+
+def _person(rig, key='arm', row=(3.0, -3.0)):
+    return rig.pilot.teleoperate(key, np.array(row), rig.now_ns)
+
+
+def test_a_person_moves_the_arm_point_by_point():
+    rig = _ArmRig(wants=(0.5, -0.5))
+    command = rig.serve(1, 3)[-1].command[:2]
+    rig.now_ns += 25 * MS
+    twist, arm = _person(rig)
+    assert (twist.key, speed(twist)) == ('twist', 0.0)
+    # Half a period after the command, half of its step; nothing is known of what follows.
+    position = command + [_STEP / 2, -_STEP / 2]
+    assert arm.content['points'] == [
+        {'positions': pytest.approx(position.tolist()),
+         'time_from_start': {'sec': 0, 'nanosec': PERIOD_MS * MS}}]
+    assert rig.tick(4).source == Source.TELEOP
+    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+
+
+def test_a_person_who_takes_another_channel_ends_the_chunk():
+    rig = _ArmRig(wants=(0.5, -0.5))
+    command = rig.serve(1, 3)[-1].command[:2]
+    rig.now_ns += 20 * MS
+    *stop, hand = _person(rig, 'hand', [0.7])
+    assert _holds_at(stop, command)
+    assert hand.key == 'hand' and hand.content['points'][0]['positions'] == [0.7]
+    # It counts from the stop how far the arm may go.
+    rig.now_ns += 5 * MS
+    arm, = _person(rig)
+    assert arm.content['points'][0]['positions'] == pytest.approx(
+        command + [_STEP / 10, -_STEP / 10])
+
+
+@pytest.mark.parametrize(('after_ms', 'begins', 'moves'), [
+    (130, 0.3, 0.06), (150, 0.3, 0.1), (170, 0.3, 0.1), (400, 0.6, 0.1)])
+def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to(
+        after_ms, begins, moves):
+    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig.at = (begins, -begins)  # by then
+    rig.tick(1)
+    rig.now_ns += after_ms * MS
+    messages = _person(rig)
+    assert messages[-1].content['points'][0]['positions'] == pytest.approx(
+        [begins + moves, -begins - moves])
+
+
+class _FollowedRig(_ArmRig):
+    """The arm as a controller moves it: straight from point to point of what came last."""
+
+    def __init__(self, **how):
+        super().__init__(takes_ms=3.0, **how)
+        self.times_ns, self.places = np.array([0]), np.zeros((1, 2))
+        self.time_ms, self.sees, self.reached = 10_000, True, 0.0
+
+    def place(self, time_ns):
+        return np.array([np.interp(time_ns, self.times_ns, joint) for joint in self.places.T])
+
+    def follow(self, messages):
+        for message in messages:
+            if message.key != 'arm':
+                continue
+            ros = to_ros(message)
+            begins_ns = stamp_ns(ros) or self.now_ns
+            times_ns = [begins_ns + point.time_from_start.nanosec for point in ros.points]
+            places = np.array([self.place(begins_ns), *(point.positions for point in ros.points)])
+            # What a tick finds in force may be half a period early or late.
+            assert abs(np.diff(places, axis=0)).max() <= 1.5 * _STEP + 1e-9
+            assert abs(places).max() <= 2.0
+            self.times_ns, self.places = np.array([begins_ns, *times_ns]), places
+            self.reached = max(self.reached, abs(places).max())
+
+    def live(self, looks, *, serves=True):
+        for _ in range(looks):
+            self.time_ms += LOOK_MS
+            self.now_ns = (self.time_ms + LATE_MS) * MS
+            self.at = self.place(self.now_ns)
+            if self.sees:
+                self.observe(self.time_ms)
+            if serves and self.time_ms % PERIOD_MS == 0:
+                decision = self.pilot.tick(self.time_ms // PERIOD_MS, self.clock_ns)
+                self.follow(decision.messages)
+                if decision.source == Source.NONE:
+                    assert self.times_ns[-1] <= self.now_ns + PERIOD_MS * MS
+            if serves:
+                self.pilot.think(self.now_ns)
+
+    def do(self, event, value):
+        if event in ('serves', 'stalls'):
+            self.live(value, serves=event == 'serves')
+        elif event == 'person':
+            self.follow(_person(self, *value))
+        elif event == 'plans':
+            self.want(value)
+        elif event == 'takes_ms':
+            self.inference.takes_ms = float(value)
+        elif event == 'e_stop':
+            self.authority.press_stop(value)
+            if value:
+                self.follow(self.pilot.halt(Reason(
+                    subject='authority', text='the e-stop is pressed'), self.now_ns).messages)
+        elif event == 'armed':
+            self.authority.arm() if value else self.authority.disarm('asked')
+        elif event == 'sees':
+            self.sees = value
+        elif event == 'deactivated':
+            self.follow(self.pilot.stop(self.now_ns))
+
+
+_PLACES = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
+_EVENTS = st.lists(st.one_of(
+    st.tuples(st.just('serves'), st.integers(1, 60)),
+    st.tuples(st.just('serves'), st.integers(1, 60)),
+    st.tuples(st.just('stalls'), st.integers(1, 60)),
+    st.tuples(st.just('plans'), _PLACES),
+    st.tuples(st.just('person'), st.one_of(
+        st.tuples(st.just('arm'), _PLACES), st.just(('hand', (0.3,))))),
+    st.tuples(st.just('plans'), _PLACES),
+    st.tuples(st.just('takes_ms'), st.sampled_from([0, 3, 40, 170, 5000])),
+    st.tuples(st.just('e_stop'), st.booleans()),
+    st.tuples(st.just('armed'), st.just(True)),
+    st.tuples(st.just('armed'), st.booleans()),
+    st.tuples(st.just('sees'), st.booleans()),
+    st.tuples(st.just('deactivated'), st.none())), max_size=30)
+
+
+@settings(max_examples=150)
+@given(events=_EVENTS, ramp_s=st.sampled_from([0.0, 0.3]),
+       join=st.sampled_from(['replace', 'ensemble']))
+def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(events, ramp_s, join):
+    rig = _FollowedRig(
+        ramp_s=ramp_s, steering=Steering(mode='prior', replan_every=3, join=join))
+    rig.live(60)
+    assert rig.reached > 0.1
+    for event in events:
+        rig.do(*event)
+    rig.live(30)
