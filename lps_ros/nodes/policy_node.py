@@ -190,7 +190,11 @@ class PolicyNode(ManagedNode):
         elif control.reload is not None and not control.reload.done:
             response.message = f'under way: {control.reload.progress}'
         else:
-            progress = control.begin_reload(self._settings['bundle'], self._start_planning)
+            try:
+                progress = control.begin_reload(self._settings['bundle'], self._start_planning)
+            except OSError as error:  # no memory, no process left
+                response.message = f'no process could be started: {error}'
+                return response
             response.success = True
             response.message = f'{progress}; ~/status tells what comes of it'
         return response
