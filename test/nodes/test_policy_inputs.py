@@ -4,6 +4,7 @@ import time
 
 from lps_ros.contract import load_contract
 from lps_ros.control.gates import ObservationGate
+from lps_ros.data import messages
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.receive_clock import ReceiveClock
@@ -43,12 +44,20 @@ def nodes(ros_domain):
     rclpy.try_shutdown(context=context)
 
 
-def test_the_executor_rests_while_messages_wait_to_be_collected(nodes):
-    policy, robot = nodes
+@pytest.fixture
+def inputs(nodes):
+    """Return the policy's subscriptions, to joints, a pose and a camera among others."""
+    policy, _ = nodes
     contract = load_contract(CONTRACT)
     inputs = PolicyInputs(
         policy, contract, ObservationGate(contract.observations), ReceiveClock(policy),
         lock_step=lambda: False)
+    yield inputs
+    inputs.close()
+
+
+def test_the_executor_rests_while_messages_wait_to_be_collected(nodes, inputs):
+    policy, robot = nodes
     message = observed(0)['joint_states']
     publisher = robot.create_publisher(type(message), 'joint_states', SENSOR)
 
@@ -70,4 +79,9 @@ def test_the_executor_rests_while_messages_wait_to_be_collected(nodes):
     inputs.collect()
     assert inputs.count
     executor.shutdown()
-    inputs.close()
+
+
+def test_what_decodes_pictures_is_ready_before_the_first_one(request):
+    messages.typestore.cache_clear()
+    request.getfixturevalue('inputs')
+    assert messages.typestore.cache_info().currsize == 1
