@@ -155,17 +155,22 @@ class Pilot:
         self.schedule.serve(tick)
         return decision
 
-    def think(self, now_ns: int, refresh: Callable[[], None] = lambda: None) -> None:
+    def think(
+            self, now_ns: int, refresh: Callable[[], None] = lambda: None, *,
+            hurried: bool = False) -> None:
         """
         Take a plan that has come, and ask for the next one where it is due.
 
-        refresh: feeds the gate with what has arrived, before a chunk is asked for. Never waits.
-        What goes wrong here is told by the next tick.
+        refresh: feeds the gate with what has arrived, before a chunk is asked for. hurried: the
+        next tick is near, so nothing is asked for but a chunk that is to be there at that tick.
+        Never waits. What goes wrong here is told by the next tick.
         """
         try:
             self.planner.collect()
             tick = self.planner.tick_of_observation(now_ns)
-            if (self.planner.due(tick, self.steering, spare=self.planner.spare)
+            served = self.schedule.unserved(tick) > tick
+            if (not (hurried and served)
+                    and self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY):
                 refresh()
                 if not self.judge(now_ns, now_ns):

@@ -38,6 +38,9 @@ _GRAPH_INTERVAL_S = 0.5
 _COLLECT_INTERVAL_S = 0.05
 # Time to the next tick in which everything else but planning may be done.
 _CHORES_S = 0.01
+# Time to the next tick in which pictures can be made ready for a plan. Right after a tick one is
+# asked for in any case.
+_ASKING_S = 0.005
 # A reading of both clocks that took longer than this says nothing of either.
 _ONE_INSTANT_S = 0.005
 
@@ -140,7 +143,8 @@ class PolicyControl:
             self._watch_clock()
             served = self._loop.poll()
             if not self._lock_step:
-                self._pilot.think(self._now_ns(), self._inputs.collect)
+                self._pilot.think(self._now_ns(), self._inputs.collect, hurried=(
+                    not served and self._loop.wait_s() < _ASKING_S))
         # What can wait is done after a tick, so that it does not delay the next one.
         self.idle = served or not self.running or self._loop.wait_s() > _CHORES_S
         if self.idle:
