@@ -79,7 +79,7 @@ class Pilot:
     The caller feeds `gate` with rows and `authority` with what people do, asks `tick` once per
     control tick and calls `think` in between, which hands requests to the inference and takes
     its plans. All messages of a tick are encoded before it returns any. Times are ns of the
-    node's clock; how far a chunk has got is told by `steady_s`, if set.
+    node's clock; how far a chunk has got is told by `steady_s`, which nobody sets back, if given.
     """
 
     def __init__(
@@ -88,8 +88,7 @@ class Pilot:
         """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
         self.shows_chunks = True  # for the caller to set: whether decisions tell new chunks
-        # Also: a time that nobody sets, s, where the node's clock is not simulated.
-        self.steady_s: Callable[[], float] | None = None
+        self.steady_s: Callable[[], float] | None = None  # too: where the clock is not simulated
         self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
         self.schedule = ChunkSchedule(horizon)
@@ -313,15 +312,14 @@ class Pilot:
         self._stopped = True
         self._began = None
         self.gate.moving = False
-        hold = self._in_force.stop(self._time_ns(now_ns), clock)
-        return tuple(self._codec.stop(now_ns, *hold))
+        return tuple(self._codec.stop(now_ns, *self._in_force.stop(self._time_ns(now_ns), clock)))
 
     def _rest(
             self, reasons: list[Reason], now_ns: int, *, forget: bool = True) -> Decision:
         """Stop, once, and say why; disarm where a person has to look at it."""
         wrong = 'wrong' if self.steady_s is None else 'doubted'
         clock = wrong if any(reason.subject == 'clock' for reason in reasons) else 'right'
-        # What a tick believed over by a clock that is then found to be wrong may go on.
+        # What a tick held to be over may go on, where its clock turns out to be wrong.
         messages = () if self._stopped and clock == 'right' else self._stop(now_ns, clock)
         if forget:
             self._forget_chunks()

@@ -550,7 +550,23 @@ class _FollowedRig(_ArmRig):
             self.follow(self.pilot.stop(self.now_ns))
 
 
-# A controller that is told to stay while it brakes towards a limit gives way by so much.
+def test_a_chunk_that_turns_round_at_full_speed_keeps_the_limits():
+    rig = _FollowedRig(steering=Steering(mode='prior', replan_every=1))
+    rig.live(60)
+    rng, fastest, furthest, turned = np.random.default_rng(0), 0.0, 0.0, 0
+    for _ in range(60):
+        rig.want(rng.uniform(-3, 3, 2))
+        for _ in range(int(rng.integers(2, 60))):
+            before = rig.arm.velocity
+            rig.live(1)
+            fastest = max(fastest, abs(rig.arm.velocity).max())
+            furthest = max(furthest, abs(rig.arm.position).max())
+            turned += bool((before * rig.arm.velocity < 0).any())
+    assert fastest > 0.9 * _SPEED and turned > 20
+    assert furthest == pytest.approx(2.0, abs=1e-9)
+
+
+# So much beyond a limit does a cubic lead that replaces one which brakes towards that limit.
 _BEYOND = 0.08 * _STEP
 _PLACES = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
 _EVENTS = st.lists(st.one_of(
