@@ -97,12 +97,10 @@ def _spans(low: Iterable[float], high: Iterable[float]) -> str:
 
 
 def _step(action: Action, contract: Contract) -> str:
-    steps = [] if action.limits.step is None else [action.limits.step]
-    if action.limits.velocity is not None:
-        steps.append(action.limits.velocity * contract.clock.period_ns * 1e-9)
-    if not steps:
+    steps = action.largest_step(contract.clock.period_ns * 1e-9)
+    if np.isinf(steps).all():
         return 'no step limit'
-    return ', '.join(f'{step:g}' for step in np.min(steps, axis=0))
+    return ', '.join(f'{step:g}' for step in steps)
 
 
 def _start(action: Action) -> str:

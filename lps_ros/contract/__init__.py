@@ -1,5 +1,6 @@
 """The robot contract: what is observed and commanded, and how messages become numbers."""
 
+from lps_ros.contract.chunk_messages import path_velocities
 from lps_ros.contract.clock import ControlClock
 from lps_ros.contract.codec import ActionCodec
 from lps_ros.contract.columns import row_columns
@@ -52,6 +53,7 @@ __all__ = [
     'fit_image',
     'load_contract',
     'parse_contract',
+    'path_velocities',
     'row_columns',
     'row_width',
 ]

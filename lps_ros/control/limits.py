@@ -26,7 +26,13 @@ class CommandLimiter:
         self._low = np.concatenate([action.limits.low for action in actions])
         self._high = np.concatenate([action.limits.high for action in actions])
         self._period_s = contract.clock.period_ns * 1e-9
-        self._step = np.concatenate([self._largest_step(action) for action in actions])
+        self._step = np.concatenate([
+            action.largest_step(self._period_s) for action in actions])
+        # In a period, where a controller passes from one chunk to the next at a velocity.
+        self._fastest = np.concatenate([
+            np.full(action.width, np.inf) if action.send != 'chunk'
+            or action.limits.velocity is None else action.limits.velocity * self._period_s
+            for action in actions])
         self._at_rest = np.concatenate([
             np.full(action.width, 0.0 if action.stop == 'zeros' else np.nan)
             for action in actions])
@@ -90,8 +96,8 @@ class CommandLimiter:
 
     def apply(
             self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray],
-            keys: Collection[str] | None = None,
-            periods: float | np.ndarray = 1.0) -> tuple[np.ndarray, list[str]]:
+            keys: Collection[str] | None = None, periods: float | np.ndarray = 1.0,
+            velocity: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
         """
         Return the command (A,) within all limits, and one note for each value that changed.
 
@@ -99,9 +105,10 @@ class CommandLimiter:
         where unknown, which sets no step limit. rows: observations by key, (W,) each, for the
         workspace. keys: the actions that are commanded, all unless given; the others stay as in
         `previous`. periods: control periods since `previous`, a number or (A,); the step limit
-        is that of one. Range and box win over it. Velocities out of the box are kept so low that
-        one period ends at its face, positions are clipped to it. Raises CommandRefused for a
-        non-finite value.
+        is that of one. velocity: with which `previous` is passed (A,), none unless given; a chunk
+        turns round from there so slowly that its velocity limit holds. Range and box win over
+        all that. Velocities out of the box are kept so low that one period ends at its face,
+        positions are clipped to it. Raises CommandRefused for a non-finite value.
         """
         commanded = self._commanded(keys)
         wrong = commanded & ~np.isfinite(physical)
@@ -112,7 +119,11 @@ class CommandLimiter:
         ranged = np.clip(physical, self._low, self._high)
         step = np.multiply(self._step, periods, where=np.isfinite(self._step),
                            out=np.full(len(self._step), np.inf))
-        slow = np.where(known, np.clip(np.clip(ranged, previous - step, previous + step),
+        down = up = step
+        if velocity is not None:
+            down = np.minimum(step, self._turn(velocity))
+            up = np.minimum(step, self._turn(-velocity))
+        slow = np.where(known, np.clip(np.clip(ranged, previous - down, previous + up),
                                        self._low, self._high), ranged)
         command = slow.copy()
         for action, columns in self._boxes:
@@ -133,10 +144,15 @@ class CommandLimiter:
             commanded[self._columns[key]] = True
         return commanded
 
-    def _largest_step(self, action: Action) -> np.ndarray:
-        step, velocity = action.limits.step, action.limits.velocity
-        largest = np.full(action.width, np.inf) if step is None else step
-        return largest if velocity is None else np.minimum(largest, velocity * self._period_s)
+    def _turn(self, velocity: np.ndarray) -> np.ndarray:
+        """
+        Return the largest step (A,) against a velocity, as far as the velocity limit goes.
+
+        The cubic that turns round from -u to a mean d and to rest, of the limit each, is fastest
+        with (4u + 6d)^2 / (12u + 24d) - u, which is 1 where d = (1 - u + sqrt(1 + u)) / 3.
+        """
+        share = np.clip(velocity * self._period_s / self._fastest, 0.0, 1.0)
+        return self._fastest * (1.0 - share + np.sqrt(1.0 + share)) / 3.0
 
     def _keep_in_box(
             self, action: Action, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:

@@ -79,7 +79,7 @@ class Pilot:
     The caller feeds `gate` with rows and `authority` with what people do, asks `tick` once per
     control tick and calls `think` in between, which hands requests to the inference and takes
     its plans. All messages of a tick are encoded before it returns any. Times are ns of the
-    node's clock.
+    node's clock; how far a chunk has got is told by `steady_s`, which nobody sets back, if given.
     """
 
     def __init__(
@@ -88,6 +88,7 @@ class Pilot:
         """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
         self.shows_chunks = True  # for the caller to set: whether decisions tell new chunks
+        self.steady_s: Callable[[], float] | None = None  # too: where the clock is not simulated
         self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
         self.schedule = ChunkSchedule(horizon)
@@ -119,15 +120,15 @@ class Pilot:
 
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """Return the stop of every channel and forget the chunks."""
-        self._in_force.go_on(now_ns)
+        self._in_force.go_on(self._time_ns(now_ns))
         self._forget_chunks()
         return self._stop(now_ns)
 
     def halt(self, reason: Reason, now_ns: int) -> Decision:
         """Stop between ticks, for a reason that the pilot cannot see by itself."""
         # A clock that is wrong does not tell how far the robot has got.
-        if reason.subject != 'clock':
-            self._in_force.go_on(now_ns)
+        if reason.subject != 'clock' or self.steady_s is not None:
+            self._in_force.go_on(self._time_ns(now_ns))
         return self._rest([reason], now_ns)
 
     def swap(self, inference: Inference, seed: int) -> bool:
@@ -190,7 +191,8 @@ class Pilot:
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
         self.judge(now_ns, now_ns)
-        self._in_force.go_on(now_ns)
+        time_ns = self._time_ns(now_ns)
+        self._in_force.go_on(time_ns)
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
         if takes_over:
@@ -200,7 +202,7 @@ class Pilot:
         wanted[columns] = _numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
-            periods=np.clip((now_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
+            periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
@@ -211,13 +213,13 @@ class Pilot:
         if takes_over:
             messages = [*(message for message in self.stop(now_ns) if message.key != key),
                         *messages]
-        self._in_force.send_part(columns, command[columns], now_ns)
+        self._in_force.send_part(columns, command[columns], time_ns)
         self._stopped = False
         return tuple(messages)
 
     def _decide(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         now_ns = clock_ns()
-        self._in_force.go_on(now_ns)
+        self._in_force.go_on(self._time_ns(now_ns))
         source, why = self.authority.source(now_ns)
         reasons = self.judge(self._clock.time_ns(tick), now_ns)
         failure, self._failure = self._failure, None
@@ -289,7 +291,8 @@ class Pilot:
             self._led_in_from = self._limiter.where_it_is(self._in_force.command, rows)
             self._in_force.command = self._led_in_from
         before = self._in_force.command
-        command, notes = self._limiter.apply(self._led_in(action, tick), before, rows)
+        command, notes = self._limiter.apply(
+            self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
         ahead = command[None]
@@ -299,23 +302,30 @@ class Pilot:
         messages = tuple(self._codec.tick_messages(ahead, before, now_ns))
         chunks = self._codec.chunk_messages(ahead, self._clock.time_ns(tick)) if news else ()
         self.gate.moving = self.moves(command, before)
-        self._in_force.send(ahead, now_ns)
+        self._in_force.send(ahead, self._time_ns(now_ns))
         self._told = plan
         self._stopped, self._stopped_ns = False, None
         return Decision(
             source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
             step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
 
-    def _stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
+    def _time_ns(self, now_ns: int) -> int:
+        """Return the time by which controllers go on."""
+        return now_ns if self.steady_s is None else round(self.steady_s() * 1e9)
+
+    def _stop(self, now_ns: int, clock: str = 'right') -> tuple[OutgoingMessage, ...]:
         self._stopped = True
         self._began = None
         self.gate.moving = False
-        return tuple(self._codec.stop(now_ns, self._in_force.stop(now_ns)))
+        return tuple(self._codec.stop(now_ns, *self._in_force.stop(self._time_ns(now_ns), clock)))
 
     def _rest(
             self, reasons: list[Reason], now_ns: int, *, forget: bool = True) -> Decision:
         """Stop, once, and say why; disarm where a person has to look at it."""
-        messages = () if self._stopped else self._stop(now_ns)
+        wrong = 'wrong' if self.steady_s is None else 'doubted'
+        clock = wrong if any(reason.subject == 'clock' for reason in reasons) else 'right'
+        # What a tick held to be over may go on, where its clock turns out to be wrong.
+        messages = () if self._stopped and clock == 'right' else self._stop(now_ns, clock)
         if forget:
             self._forget_chunks()
         disarming = [reason for reason in reasons if reason.disarms]

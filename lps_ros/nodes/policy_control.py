@@ -103,13 +103,16 @@ class PolicyControl:
         self._lock_step = self._settings['lock_step']
         clock = self.facts.contract.clock
         simulated = self._node.get_parameter('use_sim_time').value
+        # What is simulated goes by the simulated clock, at whatever rate it runs.
+        self._pilot.steady_s = None if simulated else time.monotonic
         self._pilot.begin(self._seed, self._settings.execution())
         self._records.begin()
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None
         self._watch = ClockWatch(
-            simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9)
+            simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9,
+            period_s=clock.period_ns * 1e-9)
         self._loop = TickLoop(
             self._node, clock, self._on_tick, ready=self._ready, lock_step=self._lock_step,
             wait_s=self._settings['lock_step_wait_s'], precise=not simulated)
