@@ -13,6 +13,8 @@ from lps_ros.contract.images import fit_image
 from lps_ros.contract.loading import load_contract
 from lps_ros.contract.loading import parse_contract
 from lps_ros.contract.outgoing import OutgoingMessage
+from lps_ros.contract.places import observed_place
+from lps_ros.contract.places import Place
 from lps_ros.contract.robot_contract import Contract
 from lps_ros.contract.rows import extract
 from lps_ros.contract.schema import Action
@@ -42,6 +44,7 @@ __all__ = [
     'ObservationEncoder',
     'OutgoingMessage',
     'PeriodicJoints',
+    'Place',
     'RelativePose',
     'Scale',
     'Start',
@@ -51,6 +54,7 @@ __all__ = [
     'extract',
     'fit_image',
     'load_contract',
+    'observed_place',
     'parse_contract',
     'row_columns',
     'row_width',

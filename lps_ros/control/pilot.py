@@ -26,10 +26,13 @@ from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanResult
 from lps_ros.control.planning import Steering
+from lps_ros.control.whereabouts import Whereabouts
 import numpy as np
 
 # Of full scale: a robot that is told to move less than this need not change what a camera sees.
 _MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
+# Of a motion, after which the robot has had time to begin to move.
+_FOLLOWS_TICKS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +100,7 @@ class Pilot:
         self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
+        self._whereabouts = Whereabouts(contract, self._limiter)
         self._in_force = CommandInForce(contract, self._limiter.at_rest)
         self.begin(seed=0)
 
@@ -189,7 +193,7 @@ class Pilot:
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
         if takes_over:
-            before = self._limiter.where_it_is(before, rows)
+            before = self._whereabouts.begin(before, rows, keys=[key])
         columns = self._limiter.columns(key)
         wanted = before.copy()
         wanted[columns] = _numbers(row, len(wanted[columns]))
@@ -279,10 +283,12 @@ class Pilot:
         rows = self.gate.vectors(self._clock.time_ns(tick))
         action = self._codec.denormalise(step.action)
         if self._began is None:
-            self._limiter.check_start(action, rows)
+            self._whereabouts.check_start(action, rows)
             self._began = tick
-            self._led_in_from = self._limiter.where_it_is(self._in_force.command, rows)
+            self._led_in_from = self._whereabouts.begin(self._in_force.command, rows)
             self._in_force.command = self._led_in_from
+        elif tick - self._began >= _FOLLOWS_TICKS:
+            self._whereabouts.check_follows(self._in_force.command, rows)
         before = self._in_force.command
         command, notes = self._limiter.apply(self._led_in(action, tick), before, rows)
         plan = self.planner.plan_of(step.chunk)

@@ -15,6 +15,8 @@ from pilot_rig import speed
 from pilot_rig import texts
 from pilot_rig import TimeTeller
 import pytest
+from test_pilot_start import BY_NAME
+from test_pilot_start import BY_OFFSET
 from test_pilot_start import JointRig
 
 
@@ -182,6 +184,20 @@ def test_a_person_takes_over_from_where_the_robot_is():
     assert _move(rig, (3.0, -3.0)) == pytest.approx([1.1, 0.9])
     rig.now_ns += 25 * MS
     assert _move(rig, (3.0, -3.0)) == pytest.approx([1.15, 0.85])
+
+
+@pytest.mark.parametrize('contract', [BY_NAME, BY_OFFSET])
+def test_without_a_start_too(contract):
+    rig = JointRig(contract=contract, at=(1.0, 1.0), armed=False)
+    rig.tick(1)
+    assert _move(rig, (3.0, -3.0)) == pytest.approx([1.1, 0.9])
+
+
+def test_a_person_whose_robot_is_nowhere_known_is_refused():
+    rig = JointRig(contract=BY_NAME, armed=False)
+    rig.tick(1, observe=False)
+    with pytest.raises(CommandRefused, match='where arm is cannot be told without observation'):
+        _move(rig, (3.0, -3.0))
 
 
 def test_a_person_who_comes_back_takes_over_from_where_the_robot_is_then():
