@@ -185,7 +185,7 @@ class Pilot:
 
         The limits hold for people too: a step is that of the time since the command before, an
         observation that is not fit gives no workspace. On taking over, the other actions are
-        stopped. Raises CommandRefused for what no limit can make safe.
+        stopped. Raises CommandRefused for what no limit can make safe; see `Authority.refuse`.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
         self.judge(now_ns, now_ns)

@@ -138,7 +138,8 @@ def _declare(node: LifecycleNode) -> None:
             'The button counts as released without a message for so long, in s.',
             between=(0.01, 10.0))
     declare(node, 'teleop_s', 0.3,
-            'Teleoperation ends without a command for so long, in s; one that was refused counts.', between=(0.01, 10.0))
+            'Teleoperation ends without a command, obeyed or refused, for so long, in s.',
+            between=(0.01, 10.0))
     declare(node, 'report_dir', '',
             'Folder for a report of each run, JSON and HTML; empty: none.')
     declare(node, 'lock_step', False,
