@@ -41,6 +41,7 @@ class Execution:
     How chunks meet time.
 
     waits: time stands still while a plan is made, as in lock-step with a simulator;
+    moved_otherwise: somebody else moves the robot, so that it need not follow the commands;
     stops_to_think: a chunk is planned when the one before is used up, and the robot stands
     meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
     disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
@@ -48,6 +49,7 @@ class Execution:
     """
 
     waits: bool = False
+    moved_otherwise: bool = False
     stops_to_think: bool = False
     ramp_s: float = 0.0
     patience_s: float = 2.0
@@ -287,7 +289,7 @@ class Pilot:
             self._began = tick
             self._led_in_from = self._whereabouts.begin(self._in_force.command, rows)
             self._in_force.command = self._led_in_from
-        elif tick - self._began >= _FOLLOWS_TICKS:
+        elif tick - self._began >= _FOLLOWS_TICKS and not self._execution.moved_otherwise:
             self._whereabouts.check_follows(self._in_force.command, rows)
         before = self._in_force.command
         command, notes = self._limiter.apply(self._led_in(action, tick), before, rows)

@@ -53,7 +53,8 @@ class PolicyParameters:
     def execution(self) -> Execution:
         """Return how chunks meet time."""
         return Execution(
-            waits=self['lock_step'], stops_to_think=not self['asynchronous'],
+            waits=self['lock_step'], moved_otherwise=self['shadow'],
+            stops_to_think=not self['asynchronous'],
             # In lock-step nothing real moves.
             ramp_s=0.0 if self['lock_step'] else self['ramp_s'], patience_s=self['patience_s'],
             max_unfamiliarity=self['max_unfamiliarity'] or math.inf,

@@ -203,6 +203,13 @@ def test_an_arm_that_does_not_follow_is_not_commanded_farther_away():
     np.testing.assert_allclose(_commands(rig, 6, 6)[0, :2], [-0.1, 0.1], atol=1e-6)
 
 
+def test_an_arm_that_somebody_else_moves_need_not_follow():
+    rig = JointRig(contract=_LAG, wants=(0.5, -0.5), moved_otherwise=True)
+    for tick in range(1, 30):
+        assert rig.tick(tick).acting
+        rig.want((2.9, -2.9))
+
+
 def test_how_far_behind_an_arm_is_counts_from_the_third_tick_on():
     rig = JointRig(contract=_LAG.replace('[0.35, 0.4]', '[0.05, 0.05]'), wants=(0.5, -0.5))
     commands = _commands(rig, 1, 2)
