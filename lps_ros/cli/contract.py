@@ -104,7 +104,7 @@ def _step(action: Action, contract: Contract) -> str:
         steps.append(action.limits.velocity * contract.clock.period_ns * 1e-9)
     if not steps:
         return 'no step limit'
-    return _distances(np.min(steps, axis=0))
+    return ', '.join(f'{step:g}' for step in np.min(steps, axis=0))
 
 
 def _start(action: Action, contract: Contract) -> str:
@@ -119,15 +119,15 @@ def _start(action: Action, contract: Contract) -> str:
     return f'within {_distances(start.within)} of {place.observation}{lag}'
 
 
-def _distances(values: Iterable[float]) -> str:
-    return ', '.join(f'{value:g}' for value in values)
-
-
 def _workspace(action: Action) -> str:
     box = action.limits.workspace
     if box is None:
         return 'no workspace'
     return f'{box.observation} in {_spans(box.low, box.high)} m'
+
+
+def _distances(values: Iterable[float]) -> str:
+    return ', '.join(f'{value:g}' for value in values)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
