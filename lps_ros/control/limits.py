@@ -124,6 +124,15 @@ class CommandLimiter:
                     max(0.0, (box.high[axis] - position[axis]) / self._period_s))
 
 
+def numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
+
+
 def _columns(actions: tuple[Action, ...]) -> Iterator[tuple[Action, slice]]:
     start = 0
     for action in actions:

@@ -21,6 +21,7 @@ from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
+from lps_ros.control.limits import numbers
 from lps_ros.control.planning import Inference
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
@@ -198,7 +199,7 @@ class Pilot:
             before = self._whereabouts.begin(before, rows, keys=[key])
         columns = self._limiter.columns(key)
         wanted = before.copy()
-        wanted[columns] = _numbers(row, len(wanted[columns]))
+        wanted[columns] = numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((now_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
@@ -377,15 +378,6 @@ class Pilot:
             ahead[i] = self._limiter.apply(
                 self._led_in(ahead[i], tick + i), ahead[i - 1], rows)[0]
         return ahead
-
-
-def _numbers(row: np.ndarray, width: int) -> np.ndarray:
-    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
-    numbers = np.asarray(row)
-    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
-        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
-                             f'expected ({width},) numbers')
-    return numbers
 
 
 def _failure(error: Exception) -> Reason:
