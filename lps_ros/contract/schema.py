@@ -108,14 +108,15 @@ class Workspace:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Start:
     """
-    How far from where the robot is the first command of positions may lie.
+    How far commands of positions may be from where the robot is.
 
-    `within`: read-only float64 (names,), or (3,) for a pose.
+    `within`, `lag`: read-only float64 (names,), or (3,) for a pose.
     """
 
     observation: str
     names: tuple[str, ...]  # of the observation, in the order of the action; none for a pose
     within: np.ndarray  # largest distance of the first command from it
+    lag: np.ndarray | None = None  # largest distance of the command in force, under way
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -37,9 +37,6 @@ class CommandLimiter:
             np.full(action.width, 0.0 if action.stop == 'zeros' else np.nan)
             for action in actions])
         self._columns = {action.key: columns for action, columns in _columns(actions)}
-        self._starts = [
-            (action, columns, _observed_columns(contract, action))
-            for action, columns in _columns(actions) if action.limits.start is not None]
         self._boxes = [
             (action, columns) for action, columns in _columns(actions)
             if action.limits.workspace is not None]
@@ -49,50 +46,17 @@ class CommandLimiter:
         """Command (A,) in force after a stop: zeros, and NaN where a stop sends nothing."""
         return self._at_rest.copy()
 
+    @property
+    def step(self) -> np.ndarray:
+        """Largest change of each value (A,) per control tick, infinite where there is none."""
+        return self._step.copy()
+
     def columns(self, key: str) -> slice:
         """Return where an action's values are in the command; raises CommandRefused."""
         if key not in self._columns:
             raise CommandRefused(
                 f"found no action '{key}', expected one of {', '.join(self._columns)}")
         return self._columns[key]
-
-    def observed_start(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return where the robot is by its observations (A,), NaN where no `start` tells."""
-        start = np.full(len(self._low), np.nan)
-        for action, columns, observed in self._starts:
-            if action.limits.start.observation in rows:
-                row = rows[action.limits.start.observation][observed]
-                start[columns][:len(row)] = row
-        return start
-
-    def where_it_is(
-            self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """
-        Return from where a motion begins (A,): the command in force, where the robot is near it.
-
-        Where it is farther than a first command may be, because it was moved otherwise or was
-        never commanded, its observed position counts.
-        """
-        begin, observed = in_force.copy(), self.observed_start(rows)
-        for action, columns, _ in self._starts:
-            within = action.limits.start.within
-            part = slice(columns.start, columns.start + len(within))
-            left = ~(np.abs(begin[part] - observed[part]) <= within)
-            begin[part] = np.where(left & np.isfinite(observed[part]), observed[part], begin[part])
-        return begin
-
-    def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
-        """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
-        observed = self.observed_start(rows)
-        for action, columns, _ in self._starts:
-            within = action.limits.start.within
-            distance = np.abs(physical[columns] - observed[columns])[:len(within)]
-            # Not-a-number is too far as well.
-            for index in np.flatnonzero(~(distance <= within)):
-                raise CommandRefused(
-                    f'{self._names[columns][index]} begins {distance[index]:.4g} from the '
-                    f'observed {observed[columns][index]:.4g}, expected at most '
-                    f'{within[index]:.4g}; bring the robot to where demonstrations start')
 
     def apply(
             self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray],
@@ -176,18 +140,17 @@ class CommandLimiter:
                     max(0.0, (box.high[axis] - position[axis]) / self._period_s))
 
 
+def numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
+
+
 def _columns(actions: tuple[Action, ...]) -> Iterator[tuple[Action, slice]]:
     start = 0
     for action in actions:
         yield action, slice(start, start + action.width)
         start += action.width
-
-
-def _observed_columns(contract: Contract, action: Action) -> list[int]:
-    """Return where the observation of an action's start has its positions."""
-    start = action.limits.start
-    if not start.names:
-        return [0, 1, 2]
-    observed = contract.observation(start.observation)
-    offset = (observed.fields.index('position') if observed.fields else 0) * len(observed.names)
-    return [offset + observed.names.index(name) for name in start.names]

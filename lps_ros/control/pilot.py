@@ -21,15 +21,19 @@ from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
+from lps_ros.control.limits import numbers
 from lps_ros.control.planning import Inference
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanResult
 from lps_ros.control.planning import Steering
+from lps_ros.control.whereabouts import Whereabouts
 import numpy as np
 
 # Of full scale: a robot that is told to move less than this need not change what a camera sees.
 _MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
+# Of a motion, after which the robot has had time to begin to move.
+_FOLLOWS_TICKS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class Execution:
     How chunks meet time.
 
     waits: time stands still while a plan is made, as in lock-step with a simulator;
+    moved_otherwise: somebody else moves the robot, so that it need not follow the commands;
     stops_to_think: a chunk is planned when the one before is used up, and the robot stands
     meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
     disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
@@ -45,6 +50,7 @@ class Execution:
     """
 
     waits: bool = False
+    moved_otherwise: bool = False
     stops_to_think: bool = False
     ramp_s: float = 0.0
     patience_s: float = 2.0
@@ -98,6 +104,7 @@ class Pilot:
         self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
+        self._whereabouts = Whereabouts(contract, self._limiter)
         self._in_force = CommandInForce(contract, self._limiter.at_rest)
         self.begin(seed=0)
 
@@ -187,7 +194,7 @@ class Pilot:
 
         The limits hold for people too: a step is that of the time since the command before, an
         observation that is not fit gives no workspace. On taking over, the other actions are
-        stopped. Raises CommandRefused for what no limit can make safe.
+        stopped. Raises CommandRefused for what no limit can make safe; see `Authority.refuse`.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
         self.judge(now_ns, now_ns)
@@ -196,10 +203,10 @@ class Pilot:
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
         if takes_over:
-            before = self._limiter.where_it_is(before, rows)
+            before = self._whereabouts.begin(before, rows, keys=[key])
         columns = self._limiter.columns(key)
         wanted = before.copy()
-        wanted[columns] = _numbers(row, len(wanted[columns]))
+        wanted[columns] = numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
@@ -286,10 +293,12 @@ class Pilot:
         rows = self.gate.vectors(self._clock.time_ns(tick))
         action = self._codec.denormalise(step.action)
         if self._began is None:
-            self._limiter.check_start(action, rows)
+            self._whereabouts.check_start(action, rows)
             self._began = tick
-            self._led_in_from = self._limiter.where_it_is(self._in_force.command, rows)
+            self._led_in_from = self._whereabouts.begin(self._in_force.command, rows)
             self._in_force.command = self._led_in_from
+        elif tick - self._began >= _FOLLOWS_TICKS and not self._execution.moved_otherwise:
+            self._whereabouts.check_follows(self._in_force.command, rows)
         before = self._in_force.command
         command, notes = self._limiter.apply(
             self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
@@ -384,15 +393,6 @@ class Pilot:
             ahead[i] = self._limiter.apply(
                 self._led_in(ahead[i], tick + i), ahead[i - 1], rows)[0]
         return ahead
-
-
-def _numbers(row: np.ndarray, width: int) -> np.ndarray:
-    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
-    numbers = np.asarray(row)
-    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
-        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
-                             f'expected ({width},) numbers')
-    return numbers
 
 
 def _failure(error: Exception) -> Reason:

@@ -81,7 +81,7 @@ class PolicyControl:
         self._operator = OperatorCommands(node, facts.contract) if shadow else None
         people = [DeadMan(node, settings, authority, self.heed_people)]
         if not shadow:
-            people.append(Teleoperation(node, facts.contract, self._teleoperate))
+            people.append(Teleoperation(node, facts.contract, self._teleoperate, self._refuse))
         self._parts: list[Any] = [
             self._inputs, self._outputs, self._records, *people, *filter(None, [self._operator])]
         self._loop: TickLoop | None = None
@@ -232,7 +232,6 @@ class PolicyControl:
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
         self._outputs.send(decision.messages, decision.chunks)
-        before, self.source = self.source, decision.source
         subjects = {reason.subject for reason in self.reasons}
         self.reasons = decision.reasons
         # Waiting for a person is no news.
@@ -242,11 +241,16 @@ class PolicyControl:
             self._log.warning(
                 f'not acting: {"; ".join(map(str, decision.reasons))}',
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        elif decision.source not in (before, Source.NONE):
+        self._take_source(decision.source)
+
+    def _take_source(self, source: Source) -> None:
+        """Take who commands from now on, and tell of a change."""
+        before, self.source = self.source, source
+        if source not in (before, Source.NONE):
             self._log.info(
-                {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[decision.source],
+                {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[source],
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        if decision.source != before:
+        if source != before:
             self._changed()
 
     def _halt(self, reason: Reason) -> None:
@@ -308,8 +312,17 @@ class PolicyControl:
             self._changed()
 
     def _teleoperate(self, key: str, values: np.ndarray) -> None:
-        if self.running:
-            self._outputs.send(self._pilot.teleoperate(key, values, self._now_ns()))
+        if not self.running:
+            return
+        messages = self._pilot.teleoperate(key, values, self._now_ns())
+        self._outputs.send(messages)
+        if messages:
+            # Known before the next tick, so that an e-stop until then stops at once.
+            self._take_source(Source.TELEOP)
+
+    def _refuse(self) -> None:
+        self._authority.refuse(self._now_ns())
+        self.heed_people()
 
     def _ready(self, tick_ns: int) -> bool:
         """

@@ -35,11 +35,11 @@ class PolicyNode(ManagedNode):
     Publishes the next action on each command topic at every control tick and each new chunk on
     `~/chunk/<key>`; the network plans in a process of its own. Acts while it is armed (`~/arm`,
     `~/disarm`) and no person does: the e-stop and the dead-man switch win over everything,
-    teleoperation on `teleop/<topic>` over the policy. On missing, stale or unfit input it
-    publishes one stop, says why in `/diagnostics`, `~/status` (latched String, JSON) and the
-    log, and goes on with a fresh chunk once the input is fit again; what a person has to look at
-    also disarms. A stop also goes out on deactivation, error and shutdown. `~/reload` brings in
-    the bundle that the parameter names now.
+    teleoperation on `teleop/<topic>`, obeyed or refused, over the policy. On missing, stale or
+    unfit input it publishes one stop, says why in `/diagnostics`, `~/status` (latched String,
+    JSON) and the log, and goes on with a fresh chunk once the input is fit again; what a person
+    has to look at also disarms. A stop also goes out on deactivation, error and shutdown.
+    `~/reload` brings in the bundle that the parameter names now.
     """
 
     finished = False

@@ -587,12 +587,19 @@ _EVENTS = st.lists(st.one_of(
     st.tuples(st.just('deactivated'), st.none())), max_size=30)
 
 
+# With a `start` that refuses, and led in from the observed joints wherever they are.
+_BEGINNINGS = (_CONTRACT, parse_contract(_TEXT.replace(
+    '      start: {observation: joints, within: [0.5, 0.5]}\n', '')))
+
+
 @settings(max_examples=150)
 @given(events=_EVENTS, ramp_s=st.sampled_from([0.0, 0.3]),
-       join=st.sampled_from(['replace', 'ensemble']))
-def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(events, ramp_s, join):
+       join=st.sampled_from(['replace', 'ensemble']), contract=st.sampled_from(_BEGINNINGS))
+def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(
+        events, ramp_s, join, contract):
     rig = _FollowedRig(
-        ramp_s=ramp_s, steering=Steering(mode='prior', replan_every=3, join=join))
+        contract=contract, ramp_s=ramp_s,
+        steering=Steering(mode='prior', replan_every=3, join=join))
     rig.live(60)
     assert rig.reached > 0.1
     for event in events:
