@@ -58,6 +58,17 @@ def test_check_shows_the_tighter_of_step_and_velocity_and_the_start(lps, capsys,
     assert '0.02, 0.1' in arm and 'within 0.1, 0.3 of joints, to follow within 0.4, 0.5' in arm
 
 
+@pytest.mark.parametrize(('send', 'steps'), [('point', '0.02, 0.15'), ('chunk', '0.02, 0.1')])
+def test_check_shows_what_the_cubics_of_a_chunk_leave_of_the_velocity(
+        lps, capsys, tmp_path, send, steps):
+    path = tmp_path / 'every.yaml'
+    path.write_text(edited(('actions/2/send', send), ('actions/2/limits', {
+        'step': [0.02, 0.5], 'velocity': [1.0, 3.0]})))
+    assert lps('contract', 'check', str(path)) == 0
+    arm = [line for line in capsys.readouterr().out.splitlines() if line.startswith('arm ')][-1]
+    assert steps in arm
+
+
 def test_check_shows_every_type(lps, capsys, tmp_path):
     path = tmp_path / 'every.yaml'
     path.write_text(EVERY_TYPE)

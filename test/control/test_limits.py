@@ -177,6 +177,21 @@ def test_velocity_and_step_limit_what_a_period_changes(joints):
     assert [note.split()[-1] for note in notes] == ['step', 'step']
 
 
+@pytest.mark.parametrize(('send', 'share', 'from_rest', 'against_it'), [
+    ('point', 1.0, 0.05, 0.05), ('chunk', 0.0, 0.05 / 1.5, 0.05 / 1.5),
+    ('chunk', 0.5, 0.05 / 1.5, (0.5 + 1.5 ** 0.5) / 60), ('chunk', 1.0, 0.05 / 1.5, 2**0.5 / 60)])
+def test_a_chunk_turns_round_so_slowly_that_its_velocity_holds(
+        send, share, from_rest, against_it):
+    limiter = CommandLimiter(parse_contract(
+        _JOINT_CONTRACT.replace('stop: hold\ntask', f'stop: hold\n    send: {send}\ntask')))
+    for sign in (1, -1):
+        for goes, step in ((sign, from_rest), (-sign, against_it)):
+            command, _ = limiter.apply(
+                np.array([0.0, 3 * sign, 0]), np.zeros(3), {},
+                velocity=np.array([0.0, share * goes, 0.0]))
+            assert command[1] == pytest.approx(sign * step)
+
+
 def test_a_part_of_a_period_allows_a_part_of_the_step(joints):
     for periods, moved in ((0.0, 0.0), (0.5, 0.5), (np.array([1.0, 0.5, 0.0]), [0.05 / 2, 0])):
         command, _ = joints.apply(
