@@ -11,6 +11,7 @@ from lps_ros.contract import Contract
 from lps_ros.contract import load_contract
 from lps_ros.contract import Observation
 from lps_ros.contract import ObservationEncoder
+from lps_ros.contract import observed_place
 from lps_ros.contract import row_columns
 import numpy as np
 
@@ -68,7 +69,8 @@ def describe(contract: Contract) -> str:
         parts += ['', _table(('derived', 'kind', 'of', 'numbers'), derived)]
     parts += ['', _table(('action', 'topic', 'type', 'content', 'scale', 'stop', 'send'), actions)]
     limits = [
-        (a.key, _spans(a.limits.low, a.limits.high), _step(a, contract), _start(a), _workspace(a))
+        (a.key, _spans(a.limits.low, a.limits.high), _step(a, contract), _start(a, contract),
+         _workspace(a))
         for a in contract.actions]
     parts += ['', _table(
         ('action', 'limits', 'step per tick', 'first command', 'workspace'), limits)]
@@ -97,21 +99,22 @@ def _spans(low: Iterable[float], high: Iterable[float]) -> str:
 
 
 def _step(action: Action, contract: Contract) -> str:
-    steps = [] if action.limits.step is None else [action.limits.step]
-    if action.limits.velocity is not None:
-        steps.append(action.limits.velocity * contract.clock.period_ns * 1e-9)
-    if not steps:
+    steps = action.largest_step(contract.clock.period_ns * 1e-9)
+    if np.isinf(steps).all():
         return 'no step limit'
-    return ', '.join(f'{step:g}' for step in np.min(steps, axis=0))
+    return ', '.join(f'{step:g}' for step in steps)
 
 
-def _start(action: Action) -> str:
+def _start(action: Action, contract: Contract) -> str:
     if action.stop == 'zeros':
         return 'from rest'
-    if action.limits.start is None:
+    place, start = observed_place(contract, action), action.limits.start
+    if place is None:
         return 'anywhere'
-    within = ', '.join(f'{distance:g}' for distance in action.limits.start.within)
-    return f'within {within} of {action.limits.start.observation}'
+    if start is None:
+        return f'led in from {place.observation}'
+    lag = '' if start.lag is None else f', to follow within {_distances(start.lag)}'
+    return f'within {_distances(start.within)} of {place.observation}{lag}'
 
 
 def _workspace(action: Action) -> str:
@@ -119,6 +122,10 @@ def _workspace(action: Action) -> str:
     if box is None:
         return 'no workspace'
     return f'{box.observation} in {_spans(box.low, box.high)} m'
+
+
+def _distances(values: Iterable[float]) -> str:
+    return ', '.join(f'{value:g}' for value in values)
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -1,5 +1,6 @@
 """The robot contract: what is observed and commanded, and how messages become numbers."""
 
+from lps_ros.contract.chunk_messages import path_velocities
 from lps_ros.contract.clock import ControlClock
 from lps_ros.contract.codec import ActionCodec
 from lps_ros.contract.columns import row_columns
@@ -13,6 +14,8 @@ from lps_ros.contract.images import fit_image
 from lps_ros.contract.loading import load_contract
 from lps_ros.contract.loading import parse_contract
 from lps_ros.contract.outgoing import OutgoingMessage
+from lps_ros.contract.places import observed_place
+from lps_ros.contract.places import Place
 from lps_ros.contract.robot_contract import Contract
 from lps_ros.contract.rows import extract
 from lps_ros.contract.schema import Action
@@ -42,6 +45,7 @@ __all__ = [
     'ObservationEncoder',
     'OutgoingMessage',
     'PeriodicJoints',
+    'Place',
     'RelativePose',
     'Scale',
     'Start',
@@ -51,7 +55,9 @@ __all__ = [
     'extract',
     'fit_image',
     'load_contract',
+    'observed_place',
     'parse_contract',
+    'path_velocities',
     'row_columns',
     'row_width',
 ]

@@ -44,7 +44,7 @@ def trajectory_message(
     times are those of `chunk_message`; the motion is at rest at its end.
     """
     points = _rows({'positions': values,
-                    'velocities': _velocities(values, before, period_ns * 1e-9)})
+                    'velocities': path_velocities(values, before, period_ns * 1e-9)})
     return OutgoingMessage(
         key=action.key, topic=action.topic, type=message_types.TRAJECTORY,
         content=_content(header(stamp_ns, None), list(action.names), points, period_ns))
@@ -70,23 +70,29 @@ def _joint_points(action: Action, values: np.ndarray, period_s: float) -> list[d
     blocks = values.reshape(len(values), len(fields), len(action.names))
     columns = {_PLURAL[field]: blocks[:, i] for i, field in enumerate(fields)}
     if action.type == message_types.TRAJECTORY and len(values) > 1:
-        columns['velocities'] = _velocities(values, None, period_s)
+        columns['velocities'] = path_velocities(values, None, period_s)
     return _rows(columns)
 
 
-def _velocities(
+def path_velocities(
         positions: np.ndarray, before: np.ndarray | None, period_s: float) -> np.ndarray:
     """
-    Return velocities (H, width) by central differences, zero at the end.
+    Return velocities (H, width) with which each cubic between points is monotone.
 
-    Without velocities controllers interpolate linearly; many refuse one at the end.
+    before: positions (width,) of the period before the first, NaN or None where unknown. At each
+    point the smaller of the two neighbouring slopes, zero where they differ in sign and at the
+    end, so that no cubic leaves its two points or is faster than 1.5 times its mean (a case of
+    Fritsch and Carlson, SIAM J. Numer. Anal. 17, 1980).
     """
+    # Without velocities controllers interpolate linearly; many refuse one at the end.
     velocities = np.zeros_like(positions)
     if len(positions) > 1:
         straight = 2.0 * positions[0] - positions[1]  # to where it is not known
         before = straight if before is None else np.where(np.isfinite(before), before, straight)
-        path = np.vstack([before, positions])
-        velocities[:-1] = (path[2:] - path[:-2]) / (2.0 * period_s)
+        slopes = np.diff(np.vstack([before, positions]), axis=0) / period_s
+        into, out = slopes[:-1], slopes[1:]
+        velocities[:-1] = np.where(
+            into * out > 0, np.sign(out) * np.minimum(np.abs(into), np.abs(out)), 0.0)
     return velocities
 
 

@@ -117,12 +117,13 @@ class ActionCodec:
                 for action, columns in self._parts]
 
     def stop(
-            self, stamp_ns: int, hold: np.ndarray | None = None) -> list[OutgoingMessage]:
+            self, stamp_ns: int, hold: np.ndarray | None = None,
+            within_ns: int | None = None) -> list[OutgoingMessage]:
         """
         Encode a stop: zeros where the contract says zeros, nothing where it says hold.
 
-        hold: positions (A,) at which channels that are carrying out a chunk are to come to rest,
-        within one period; NaN for all others.
+        hold: positions (A,) at which channels that are carrying out a chunk are to come to rest;
+        NaN for all others. within_ns: in what time, one period unless given.
         """
         # Without a stamp it begins as it comes. With one, a controller whose clock is a period
         # ahead refuses it as over, one whose clock is behind waits, and the chunk goes on.
@@ -134,7 +135,8 @@ class ActionCodec:
                     period_ns=self._period_ns))
             elif hold is not None and np.isfinite(hold[columns]).all():
                 messages.append(trajectory_message(
-                    action, hold[None, columns], stamp_ns=0, period_ns=self._period_ns))
+                    action, hold[None, columns], stamp_ns=0,
+                    period_ns=within_ns or self._period_ns))
         return messages
 
     def _check(self, physical: np.ndarray, shape: tuple[int, ...]) -> None:

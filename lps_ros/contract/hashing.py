@@ -103,6 +103,8 @@ def deployment_content(
                         'observation': a.limits.start.observation,
                         'names': list(a.limits.start.names),
                         'within': _numbers(a.limits.start.within),
+                        **({} if a.limits.start.lag is None else {
+                            'lag': _numbers(a.limits.start.lag)}),
                     }}),
                 },
             } for a in contract.actions

@@ -65,13 +65,14 @@ def _parse_start(
     if type_name == message_types.TWIST:
         limits.fail('start', f'found a start for {type_name}', 'expected it for positions',
                     'remove it; velocities start from rest')
-    section.only(('observation', 'names', 'within'))
+    section.only(('observation', 'names', 'within', 'lag'))
     # Of a pose only the position is compared.
     width = 3 if type_name == message_types.POSE else len(names)
     return Start(
         observation=section.text('observation'),
         names=() if type_name == message_types.POSE else section.texts('names', default=names),
-        within=_above_zero(section, 'within', width, 'distance', REQUIRED))
+        within=_above_zero(section, 'within', width, 'distance', REQUIRED),
+        lag=_above_zero(section, 'lag', width, 'distance'))
 
 
 def _parse_workspace(

@@ -7,6 +7,8 @@ import numpy as np
 
 # A camera's noise makes every picture another one; so many equal ones in a row are no chance.
 MAX_IDENTICAL = 10
+# A monotone cubic from rest to rest is so much faster than its mean.
+CUBIC_PEAK = 1.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,19 +108,25 @@ class Workspace:
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Start:
     """
-    How far from where the robot is the first command of positions may lie.
+    How far commands of positions may be from where the robot is.
 
-    `within`: read-only float64 (names,), or (3,) for a pose.
+    `within`, `lag`: read-only float64 (names,), or (3,) for a pose.
     """
 
     observation: str
     names: tuple[str, ...]  # of the observation, in the order of the action; none for a pose
     within: np.ndarray  # largest distance of the first command from it
+    lag: np.ndarray | None = None  # largest distance of the command in force, under way
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Limits:
-    """What may leave the node, in physical units; read-only float64 (width,)."""
+    """
+    What may leave the node, in physical units; read-only float64 (width,).
+
+    With `send: chunk` the controller keeps `velocity` between the points of a chunk too: a step is
+    then at most a `CUBIC_PEAK`-th of what it allows in a period.
+    """
 
     low: np.ndarray
     high: np.ndarray
@@ -159,6 +167,15 @@ class Action:
     def width(self) -> int:
         """Number of values that the policy gives for this stream."""
         return len(self.scale.low)
+
+    def largest_step(self, period_s: float) -> np.ndarray:
+        """Return how far (width,) a command may be from the one a period before, see `Limits`."""
+        step, velocity = self.limits.step, self.limits.velocity
+        largest = np.full(self.width, np.inf) if step is None else step
+        if velocity is None:
+            return largest
+        mean = velocity / CUBIC_PEAK if self.send == 'chunk' else velocity
+        return np.minimum(largest, mean * period_s)
 
 
 @dataclass(frozen=True, kw_only=True)

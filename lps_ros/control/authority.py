@@ -18,7 +18,7 @@ class AuthorityLimits:
     How long a person's word holds, in s.
 
     dead_man_s: since the switch was last seen held, 0 where there is no such switch; teleop_s:
-    since the last command of teleoperation.
+    since the last command of teleoperation, refused ones included.
     """
 
     dead_man_s: float = 0.0
@@ -37,6 +37,7 @@ class Authority:
         self._stop_pressed = False
         self._held_ns: int | None = None
         self._teleop_ns: int | None = None
+        self._refused_ns: int | None = None
         self._disarmed = 'not armed yet'
 
     @property
@@ -69,9 +70,13 @@ class Authority:
         """Take note of a command of teleoperation."""
         self._teleop_ns = now_ns
 
+    def refuse(self, now_ns: int) -> None:
+        """Take note that a person meant to command and was refused; the policy keeps still."""
+        self._refused_ns = now_ns
+
     def forget_times(self) -> None:
         """Take every person to be absent, since the clock has jumped."""
-        self._held_ns = self._teleop_ns = None
+        self._held_ns = self._teleop_ns = self._refused_ns = None
 
     def source(self, now_ns: int) -> tuple[Source, str]:
         """Return who may command, and why nobody or nobody but a person may."""
@@ -84,6 +89,8 @@ class Authority:
             return Source.TELEOP, self._disarmed
         if self._disarmed:
             return Source.NONE, f'disarmed: {self._disarmed}'
+        if _within(self._refused_ns, now_ns, self._limits.teleop_s):
+            return Source.NONE, 'a command of teleoperation was refused'
         return Source.POLICY, ''
 
 

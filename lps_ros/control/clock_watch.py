@@ -1,7 +1,7 @@
 """Whether a node's clock can be trusted: it runs, and it does not jump."""
 
-# Beyond what a busy machine keeps a loop from looking, and beyond what NTP slews.
-_JUMP_S = 0.1
+# Beyond what NTP slews between two looks, and what passes between reading one clock and the other.
+_JUMP_S, _LEAST_JUMP_S = 0.1, 0.01
 # A simulated clock may run fast, but not faster than this, and it comes in steps.
 _FASTEST = 20.0
 _SIMULATED_STEP_S = 1.0
@@ -14,10 +14,16 @@ class ClockWatch:
     A simulated clock runs at a rate of its own: it must not go back, stand still, or leap.
     """
 
-    def __init__(self, *, simulated: bool, still_s: float) -> None:
-        """Take after how long without a new reading the clock counts as stopped, steady s."""
+    def __init__(self, *, simulated: bool, still_s: float, period_s: float) -> None:
+        """
+        Take after how long without a new reading the clock counts as stopped, steady s.
+
+        period_s: of control; a real clock may step by so much, by 10 ms at least and 0.1 s at
+        most.
+        """
         self._simulated = simulated
         self._still_s = still_s
+        self._jump_s = min(max(period_s, _LEAST_JUMP_S), _JUMP_S)
         self.reset()
 
     def reset(self) -> None:
@@ -38,7 +44,7 @@ class ClockWatch:
         if self._simulated:
             ahead_s, limit_s = passed_s, _SIMULATED_STEP_S + _FASTEST * steady_passed_s
         else:
-            ahead_s, limit_s = passed_s - steady_passed_s, _JUMP_S
+            ahead_s, limit_s = passed_s - steady_passed_s, self._jump_s
             if -ahead_s > limit_s:
                 return f'the clock fell back by {-ahead_s:.3f} s against a steady clock'
         if ahead_s > limit_s:

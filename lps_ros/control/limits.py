@@ -26,14 +26,17 @@ class CommandLimiter:
         self._low = np.concatenate([action.limits.low for action in actions])
         self._high = np.concatenate([action.limits.high for action in actions])
         self._period_s = contract.clock.period_ns * 1e-9
-        self._step = np.concatenate([self._largest_step(action) for action in actions])
+        self._step = np.concatenate([
+            action.largest_step(self._period_s) for action in actions])
+        # In a period, where a controller passes from one chunk to the next at a velocity.
+        self._fastest = np.concatenate([
+            np.full(action.width, np.inf) if action.send != 'chunk'
+            or action.limits.velocity is None else action.limits.velocity * self._period_s
+            for action in actions])
         self._at_rest = np.concatenate([
             np.full(action.width, 0.0 if action.stop == 'zeros' else np.nan)
             for action in actions])
         self._columns = {action.key: columns for action, columns in _columns(actions)}
-        self._starts = [
-            (action, columns, _observed_columns(contract, action))
-            for action, columns in _columns(actions) if action.limits.start is not None]
         self._boxes = [
             (action, columns) for action, columns in _columns(actions)
             if action.limits.workspace is not None]
@@ -43,6 +46,11 @@ class CommandLimiter:
         """Command (A,) in force after a stop: zeros, and NaN where a stop sends nothing."""
         return self._at_rest.copy()
 
+    @property
+    def step(self) -> np.ndarray:
+        """Largest change of each value (A,) per control tick, infinite where there is none."""
+        return self._step.copy()
+
     def columns(self, key: str) -> slice:
         """Return where an action's values are in the command; raises CommandRefused."""
         if key not in self._columns:
@@ -50,48 +58,10 @@ class CommandLimiter:
                 f"found no action '{key}', expected one of {', '.join(self._columns)}")
         return self._columns[key]
 
-    def observed_start(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """Return where the robot is by its observations (A,), NaN where no `start` tells."""
-        start = np.full(len(self._low), np.nan)
-        for action, columns, observed in self._starts:
-            if action.limits.start.observation in rows:
-                row = rows[action.limits.start.observation][observed]
-                start[columns][:len(row)] = row
-        return start
-
-    def where_it_is(
-            self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:
-        """
-        Return from where a motion begins (A,): the command in force, where the robot is near it.
-
-        Where it is farther than a first command may be, because it was moved otherwise or was
-        never commanded, its observed position counts.
-        """
-        begin, observed = in_force.copy(), self.observed_start(rows)
-        for action, columns, _ in self._starts:
-            within = action.limits.start.within
-            part = slice(columns.start, columns.start + len(within))
-            left = ~(np.abs(begin[part] - observed[part]) <= within)
-            begin[part] = np.where(left & np.isfinite(observed[part]), observed[part], begin[part])
-        return begin
-
-    def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
-        """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
-        observed = self.observed_start(rows)
-        for action, columns, _ in self._starts:
-            within = action.limits.start.within
-            distance = np.abs(physical[columns] - observed[columns])[:len(within)]
-            # Not-a-number is too far as well.
-            for index in np.flatnonzero(~(distance <= within)):
-                raise CommandRefused(
-                    f'{self._names[columns][index]} begins {distance[index]:.4g} from the '
-                    f'observed {observed[columns][index]:.4g}, expected at most '
-                    f'{within[index]:.4g}; bring the robot to where demonstrations start')
-
     def apply(
             self, physical: np.ndarray, previous: np.ndarray, rows: Mapping[str, np.ndarray],
-            keys: Collection[str] | None = None,
-            periods: float | np.ndarray = 1.0) -> tuple[np.ndarray, list[str]]:
+            keys: Collection[str] | None = None, periods: float | np.ndarray = 1.0,
+            velocity: np.ndarray | None = None) -> tuple[np.ndarray, list[str]]:
         """
         Return the command (A,) within all limits, and one note for each value that changed.
 
@@ -99,9 +69,10 @@ class CommandLimiter:
         where unknown, which sets no step limit. rows: observations by key, (W,) each, for the
         workspace. keys: the actions that are commanded, all unless given; the others stay as in
         `previous`. periods: control periods since `previous`, a number or (A,); the step limit
-        is that of one. Range and box win over it. Velocities out of the box are kept so low that
-        one period ends at its face, positions are clipped to it. Raises CommandRefused for a
-        non-finite value.
+        is that of one. velocity: with which `previous` is passed (A,), none unless given; a chunk
+        turns round from there so slowly that its velocity limit holds. Range and box win over
+        all that. Velocities out of the box are kept so low that one period ends at its face,
+        positions are clipped to it. Raises CommandRefused for a non-finite value.
         """
         commanded = self._commanded(keys)
         wrong = commanded & ~np.isfinite(physical)
@@ -112,7 +83,11 @@ class CommandLimiter:
         ranged = np.clip(physical, self._low, self._high)
         step = np.multiply(self._step, periods, where=np.isfinite(self._step),
                            out=np.full(len(self._step), np.inf))
-        slow = np.where(known, np.clip(np.clip(ranged, previous - step, previous + step),
+        down = up = step
+        if velocity is not None:
+            down = np.minimum(step, self._turn(velocity))
+            up = np.minimum(step, self._turn(-velocity))
+        slow = np.where(known, np.clip(np.clip(ranged, previous - down, previous + up),
                                        self._low, self._high), ranged)
         command = slow.copy()
         for action, columns in self._boxes:
@@ -133,10 +108,15 @@ class CommandLimiter:
             commanded[self._columns[key]] = True
         return commanded
 
-    def _largest_step(self, action: Action) -> np.ndarray:
-        step, velocity = action.limits.step, action.limits.velocity
-        largest = np.full(action.width, np.inf) if step is None else step
-        return largest if velocity is None else np.minimum(largest, velocity * self._period_s)
+    def _turn(self, velocity: np.ndarray) -> np.ndarray:
+        """
+        Return the largest step (A,) against a velocity, as far as the velocity limit goes.
+
+        The cubic that turns round from -u to a mean d and to rest, of the limit each, is fastest
+        with (4u + 6d)^2 / (12u + 24d) - u, which is 1 where d = (1 - u + sqrt(1 + u)) / 3.
+        """
+        share = np.clip(velocity * self._period_s / self._fastest, 0.0, 1.0)
+        return self._fastest * (1.0 - share + np.sqrt(1.0 + share)) / 3.0
 
     def _keep_in_box(
             self, action: Action, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
@@ -160,18 +140,17 @@ class CommandLimiter:
                     max(0.0, (box.high[axis] - position[axis]) / self._period_s))
 
 
+def numbers(row: np.ndarray, width: int) -> np.ndarray:
+    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
+    numbers = np.asarray(row)
+    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
+        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
+                             f'expected ({width},) numbers')
+    return numbers
+
+
 def _columns(actions: tuple[Action, ...]) -> Iterator[tuple[Action, slice]]:
     start = 0
     for action in actions:
         yield action, slice(start, start + action.width)
         start += action.width
-
-
-def _observed_columns(contract: Contract, action: Action) -> list[int]:
-    """Return where the observation of an action's start has its positions."""
-    start = action.limits.start
-    if not start.names:
-        return [0, 1, 2]
-    observed = contract.observation(start.observation)
-    offset = (observed.fields.index('position') if observed.fields else 0) * len(observed.names)
-    return [offset + observed.names.index(name) for name in start.names]

@@ -21,15 +21,19 @@ from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
+from lps_ros.control.limits import numbers
 from lps_ros.control.planning import Inference
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanResult
 from lps_ros.control.planning import Steering
+from lps_ros.control.whereabouts import Whereabouts
 import numpy as np
 
 # Of full scale: a robot that is told to move less than this need not change what a camera sees.
 _MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
+# Of a motion, after which the robot has had time to begin to move.
+_FOLLOWS_TICKS = 2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,7 @@ class Execution:
     How chunks meet time.
 
     waits: time stands still while a plan is made, as in lock-step with a simulator;
+    moved_otherwise: somebody else moves the robot, so that it need not follow the commands;
     stops_to_think: a chunk is planned when the one before is used up, and the robot stands
     meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
     disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
@@ -45,6 +50,7 @@ class Execution:
     """
 
     waits: bool = False
+    moved_otherwise: bool = False
     stops_to_think: bool = False
     ramp_s: float = 0.0
     patience_s: float = 2.0
@@ -79,7 +85,7 @@ class Pilot:
     The caller feeds `gate` with rows and `authority` with what people do, asks `tick` once per
     control tick and calls `think` in between, which hands requests to the inference and takes
     its plans. All messages of a tick are encoded before it returns any. Times are ns of the
-    node's clock.
+    node's clock; how far a chunk has got is told by `steady_s`, which nobody sets back, if given.
     """
 
     def __init__(
@@ -88,6 +94,7 @@ class Pilot:
         """Take the contract whose observations the inference sees, and the chunk length."""
         self.steering = steering
         self.shows_chunks = True  # for the caller to set: whether decisions tell new chunks
+        self.steady_s: Callable[[], float] | None = None  # too: where the clock is not simulated
         self.authority = authority or Authority()
         self.gate = ObservationGate(contract.observations)
         self.schedule = ChunkSchedule(horizon)
@@ -97,6 +104,7 @@ class Pilot:
         self._clock = contract.clock
         self._codec = ActionCodec(contract)
         self._limiter = CommandLimiter(contract)
+        self._whereabouts = Whereabouts(contract, self._limiter)
         self._in_force = CommandInForce(contract, self._limiter.at_rest)
         self.begin(seed=0)
 
@@ -119,15 +127,15 @@ class Pilot:
 
     def stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
         """Return the stop of every channel and forget the chunks."""
-        self._in_force.go_on(now_ns)
+        self._in_force.go_on(self._time_ns(now_ns))
         self._forget_chunks()
         return self._stop(now_ns)
 
     def halt(self, reason: Reason, now_ns: int) -> Decision:
         """Stop between ticks, for a reason that the pilot cannot see by itself."""
         # A clock that is wrong does not tell how far the robot has got.
-        if reason.subject != 'clock':
-            self._in_force.go_on(now_ns)
+        if reason.subject != 'clock' or self.steady_s is not None:
+            self._in_force.go_on(self._time_ns(now_ns))
         return self._rest([reason], now_ns)
 
     def swap(self, inference: Inference, seed: int) -> bool:
@@ -155,17 +163,22 @@ class Pilot:
         self.schedule.serve(tick)
         return decision
 
-    def think(self, now_ns: int, refresh: Callable[[], None] = lambda: None) -> None:
+    def think(
+            self, now_ns: int, refresh: Callable[[], None] = lambda: None, *,
+            hurried: bool = False) -> None:
         """
         Take a plan that has come, and ask for the next one where it is due.
 
-        refresh: feeds the gate with what has arrived, before a chunk is asked for. Never waits.
-        What goes wrong here is told by the next tick.
+        refresh: feeds the gate with what has arrived, before a chunk is asked for. hurried: the
+        next tick is near, so nothing is asked for but a chunk that is to be there at that tick.
+        Never waits. What goes wrong here is told by the next tick.
         """
         try:
             self.planner.collect()
             tick = self.planner.tick_of_observation(now_ns)
-            if (self.planner.due(tick, self.steering, spare=self.planner.spare)
+            served = self.schedule.unserved(tick) > tick
+            if (not (hurried and served)
+                    and self.planner.due(tick, self.steering, spare=self.planner.spare)
                     and self.authority.source(now_ns)[0] == Source.POLICY):
                 refresh()
                 if not self.judge(now_ns, now_ns):
@@ -181,21 +194,22 @@ class Pilot:
 
         The limits hold for people too: a step is that of the time since the command before, an
         observation that is not fit gives no workspace. On taking over, the other actions are
-        stopped. Raises CommandRefused for what no limit can make safe.
+        stopped. Raises CommandRefused for what no limit can make safe; see `Authority.refuse`.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
         self.judge(now_ns, now_ns)
-        self._in_force.go_on(now_ns)
+        time_ns = self._time_ns(now_ns)
+        self._in_force.go_on(time_ns)
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
         if takes_over:
-            before = self._limiter.where_it_is(before, rows)
+            before = self._whereabouts.begin(before, rows, keys=[key])
         columns = self._limiter.columns(key)
         wanted = before.copy()
-        wanted[columns] = _numbers(row, len(wanted[columns]))
+        wanted[columns] = numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
-            periods=np.clip((now_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
+            periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
@@ -206,13 +220,13 @@ class Pilot:
         if takes_over:
             messages = [*(message for message in self.stop(now_ns) if message.key != key),
                         *messages]
-        self._in_force.send_part(columns, command[columns], now_ns)
+        self._in_force.send_part(columns, command[columns], time_ns)
         self._stopped = False
         return tuple(messages)
 
     def _decide(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         now_ns = clock_ns()
-        self._in_force.go_on(now_ns)
+        self._in_force.go_on(self._time_ns(now_ns))
         source, why = self.authority.source(now_ns)
         reasons = self.judge(self._clock.time_ns(tick), now_ns)
         failure, self._failure = self._failure, None
@@ -279,12 +293,15 @@ class Pilot:
         rows = self.gate.vectors(self._clock.time_ns(tick))
         action = self._codec.denormalise(step.action)
         if self._began is None:
-            self._limiter.check_start(action, rows)
+            self._whereabouts.check_start(action, rows)
             self._began = tick
-            self._led_in_from = self._limiter.where_it_is(self._in_force.command, rows)
+            self._led_in_from = self._whereabouts.begin(self._in_force.command, rows)
             self._in_force.command = self._led_in_from
+        elif tick - self._began >= _FOLLOWS_TICKS and not self._execution.moved_otherwise:
+            self._whereabouts.check_follows(self._in_force.command, rows)
         before = self._in_force.command
-        command, notes = self._limiter.apply(self._led_in(action, tick), before, rows)
+        command, notes = self._limiter.apply(
+            self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
         ahead = command[None]
@@ -294,23 +311,30 @@ class Pilot:
         messages = tuple(self._codec.tick_messages(ahead, before, now_ns))
         chunks = self._codec.chunk_messages(ahead, self._clock.time_ns(tick)) if news else ()
         self.gate.moving = self.moves(command, before)
-        self._in_force.send(ahead, now_ns)
+        self._in_force.send(ahead, self._time_ns(now_ns))
         self._told = plan
         self._stopped, self._stopped_ns = False, None
         return Decision(
             source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
             step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
 
-    def _stop(self, now_ns: int) -> tuple[OutgoingMessage, ...]:
+    def _time_ns(self, now_ns: int) -> int:
+        """Return the time by which controllers go on."""
+        return now_ns if self.steady_s is None else round(self.steady_s() * 1e9)
+
+    def _stop(self, now_ns: int, clock: str = 'right') -> tuple[OutgoingMessage, ...]:
         self._stopped = True
         self._began = None
         self.gate.moving = False
-        return tuple(self._codec.stop(now_ns, self._in_force.stop(now_ns)))
+        return tuple(self._codec.stop(now_ns, *self._in_force.stop(self._time_ns(now_ns), clock)))
 
     def _rest(
             self, reasons: list[Reason], now_ns: int, *, forget: bool = True) -> Decision:
         """Stop, once, and say why; disarm where a person has to look at it."""
-        messages = () if self._stopped else self._stop(now_ns)
+        wrong = 'wrong' if self.steady_s is None else 'doubted'
+        clock = wrong if any(reason.subject == 'clock' for reason in reasons) else 'right'
+        # What a tick held to be over may go on, where its clock turns out to be wrong.
+        messages = () if self._stopped and clock == 'right' else self._stop(now_ns, clock)
         if forget:
             self._forget_chunks()
         disarming = [reason for reason in reasons if reason.disarms]
@@ -369,15 +393,6 @@ class Pilot:
             ahead[i] = self._limiter.apply(
                 self._led_in(ahead[i], tick + i), ahead[i - 1], rows)[0]
         return ahead
-
-
-def _numbers(row: np.ndarray, width: int) -> np.ndarray:
-    """Return a row as (width,) numbers; raises CommandRefused where it is none."""
-    numbers = np.asarray(row)
-    if numbers.shape != (width,) or numbers.dtype.kind not in 'fiu':
-        raise CommandRefused(f'command has shape {numbers.shape} of type {numbers.dtype}, '
-                             f'expected ({width},) numbers')
-    return numbers
 
 
 def _failure(error: Exception) -> Reason:

@@ -1,6 +1,7 @@
 """Inference in a process of its own, which can be slow, stand still or die without harm."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 import multiprocessing
 from multiprocessing.connection import Connection
@@ -123,7 +124,7 @@ class PlanningProcess:
             return '', []
         size = sum(image.nbytes for image in images)
         if self._frames is None:
-            self._frames = SharedMemory(create=True, size=size)
+            self._frames = _shared(size)
         for image, view in zip(
                 images, _views(self._frames, [image.shape for image in images]), strict=True):
             view[:] = image
@@ -135,7 +136,8 @@ def _serve(connection: Connection, load: Callable[[], tuple[Planner, Any]]) -> N
     # Ctrl-C reaches the whole terminal; the parent stops the robot first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # It computes long: being woken, it must not drive the control loop from its core.
-    os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
+    with suppress(OSError):  # a container may forbid it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     frames = None
     try:
         try:
@@ -156,6 +158,25 @@ def _serve(connection: Connection, load: Callable[[], tuple[Planner, Any]]) -> N
     finally:
         if frames is not None:
             frames.close()
+
+
+def _shared(size: int) -> SharedMemory:
+    """Return memory that is really there; raises InferenceDied where there is no room."""
+    frames = SharedMemory(create=True, size=size)
+    try:
+        # Without this a full /dev/shm shows at the first write, which kills the process.
+        file = os.open(f'/dev/shm/{frames.name}', os.O_RDWR)
+        try:
+            os.posix_fallocate(file, 0, size)
+        finally:
+            os.close(file)
+    except OSError as error:
+        frames.close()
+        frames.unlink()
+        raise InferenceDied(
+            f'/dev/shm has no room for pictures of {size / 1e6:.1f} MB ({error.strerror}); free '
+            'some, or give a container more (docker run --shm-size)') from error
+    return frames
 
 
 def _views(frames: SharedMemory | None, shapes: list[tuple[int, ...]]) -> list[np.ndarray]:

@@ -30,6 +30,11 @@ def definition(type_name: str) -> str:
     return typestore().generate_msgdef(type_name, ros_version=2)[0]
 
 
+def prepare(type_name: str) -> None:
+    """Make ready what decodes a type, which would else be made of the first message: 0.1 s."""
+    typestore().get_msgdef(type_name)
+
+
 def decode(type_name: str, cdr: bytes) -> Any:
     """Return the message, an object with ROS field names; raises DataError if it is damaged."""
     try:

@@ -16,6 +16,8 @@ class RelativeActions:
     """
     Translates chunks (..., H, A) between [-1, 1] of the contract's scale and what is learnt.
 
+    For a contract with at least one action that is relative.
+
     An action with `relative_to` is learnt as its offset from the positions observed when the
     chunk is planned, in units of how far the training data go at that step; all others as they
     are. `spread` float64 (H, A), in units of the scale.
@@ -36,16 +38,10 @@ class RelativeActions:
         """Take the range of offsets from chunks (N, H, A) in [-1, 1] at observations (N, S)."""
         relative = cls(contract, np.ones(actions.shape[1:]))
         columns = relative._columns
-        if len(columns):
-            offsets = actions[..., columns] - relative._origin(observations)[:, None]
-            relative.spread[:, columns] = np.maximum(
-                _SPARE * np.quantile(np.abs(offsets), _COVERED, axis=0), _NARROWEST)
+        offsets = actions[..., columns] - relative._origin(observations)[:, None]
+        relative.spread[:, columns] = np.maximum(
+            _SPARE * np.quantile(np.abs(offsets), _COVERED, axis=0), _NARROWEST)
         return relative
-
-    @property
-    def active(self) -> bool:
-        """Whether any action is learnt as an offset."""
-        return len(self._columns) > 0
 
     def learnt(self, actions: np.ndarray, observations: np.ndarray) -> np.ndarray:
         """
@@ -54,8 +50,6 @@ class RelativeActions:
         observations: (..., S), not normalised, that each chunk is planned from. float32; offsets
         beyond the range are clipped to it.
         """
-        if not self.active:
-            return np.asarray(actions, np.float32)
         learnt = np.array(actions, np.float64)
         offsets = learnt[..., self._columns] - self._origin(observations)[..., None, :]
         learnt[..., self._columns] = np.clip(
@@ -64,8 +58,6 @@ class RelativeActions:
 
     def absolute(self, learnt: np.ndarray, observations: np.ndarray) -> np.ndarray:
         """Return learnt chunks (..., H, A) in units of the scale; the inverse of `learnt`."""
-        if not self.active:
-            return learnt
         actions = np.array(learnt, np.float64)
         actions[..., self._columns] *= self.spread[:, self._columns]
         actions[..., self._columns] += self._origin(observations)[..., None, :]

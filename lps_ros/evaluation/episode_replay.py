@@ -106,7 +106,7 @@ def replay_episode(
         count=len(ticks_ns))
 
     pilot = Pilot(contract, InlineInference(policy), horizon=horizon, steering=steering,
-                  execution=Execution(waits=True))
+                  execution=Execution(waits=True, moved_otherwise=True))
     pilot.begin(seed)
     judge = InputJudge(contract, streams, pilot.gate)
     executed = np.full(recorded.shape, np.nan)

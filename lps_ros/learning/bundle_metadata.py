@@ -23,8 +23,7 @@ def bundle_metadata(
         relative: RelativeActions | None, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return the whole content of policy.json; `metadata` adds to it what was measured."""
     encoder = ObservationEncoder(contract)
-    spread = {} if relative is None or not relative.active else {
-        'spread': relative.spread.tolist()}
+    spread = {} if relative is None else {'spread': relative.spread.tolist()}
     return {
         'schema_version': SCHEMA_VERSION,
         'algorithm': {'name': agent.name, 'config': asdict(agent.config)},

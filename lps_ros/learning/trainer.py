@@ -102,7 +102,7 @@ class Trainer:
 
     def _loop(
             self, data: TrainingData, device: torch.device,
-    ) -> tuple[TrainingLoop, tuple[Normaliser, RelativeActions]]:
+    ) -> tuple[TrainingLoop, tuple[Normaliser, RelativeActions | None]]:
         """Return the loop, at its beginning or as the checkpoint has it, and its scaling."""
         agent, normaliser, relative = self._start(data)
         data.sampler.chunks.relative = relative
@@ -117,7 +117,8 @@ class Trainer:
             loop.restore()
         return loop, (normaliser, relative)
 
-    def _start(self, data: TrainingData) -> tuple[Algorithm, Normaliser, RelativeActions]:
+    def _start(
+            self, data: TrainingData) -> tuple[Algorithm, Normaliser, RelativeActions | None]:
         """Return an agent with random weights, or those of the bundle to start from."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
@@ -142,7 +143,7 @@ class Trainer:
 
     def _save_bundle(
             self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser,
-            relative: RelativeActions) -> None:
+            relative: RelativeActions | None) -> None:
         metadata = training_metadata(
             self.config, data, command=self._command, trained_s=loop.trained_s,
             metrics=loop.means)

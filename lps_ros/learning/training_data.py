@@ -17,7 +17,7 @@ import numpy as np
 
 _QUANTILES = (0.01, 0.5, 0.99)
 # Chunks, evenly spread, that tell how far relative actions go.
-_FITTED = 100_000
+_FITTED = 20_000
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -25,13 +25,13 @@ class TrainingData:
     """
     The part of a dataset that a run uses.
 
-    normaliser is fitted to the observations used, relative to the chunks; description and
-    statistics are ready for JSON.
+    normaliser is fitted to the observations used, relative to the chunks, None where no action is
+    relative; description and statistics are ready for JSON.
     """
 
     sampler: ChunkSampler
     normaliser: Normaliser
-    relative: RelativeActions
+    relative: RelativeActions | None
     observation_size: int
     action_size: int
     description: dict[str, Any]
@@ -67,7 +67,9 @@ class TrainingData:
 
 
 def _relative(
-        contract: Contract, cache: TrainingCache, sampler: ChunkSampler) -> RelativeActions:
+        contract: Contract, cache: TrainingCache, sampler: ChunkSampler) -> RelativeActions | None:
+    if all(action.relative_to is None for action in contract.actions):
+        return None
     starts = sampler.starts[::1 + len(sampler.starts) // _FITTED]
     return RelativeActions.fit(
         contract, sampler.chunks.actions(starts), cache.observations[starts])

@@ -1,9 +1,9 @@
 """The policy node of `lps bench control`: it notes when it served each tick."""
 
 from collections.abc import Sequence
-from pathlib import Path
 import struct
 import sys
+from typing import BinaryIO
 
 from lps_ros.control.pilot import Decision
 from lps_ros.nodes.bench_signals import load_signalling
@@ -17,15 +17,15 @@ _TICK = struct.Struct('<5q')
 
 
 class _NotingControl(PolicyControl):
-    """Notes one row a tick."""
+    """Notes one row a tick, in a file: kept in memory they would pass for a leak."""
 
-    rows = bytearray()
+    rows: BinaryIO
     _row = (0, 0, 0, 0, 0)
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         self._row = [tick, self._now_ns() - time_ns, skipped, 0, 0]
         super()._on_tick(tick, time_ns, skipped)
-        self.rows += _TICK.pack(*self._row)
+        self.rows.write(_TICK.pack(*self._row))
 
     def _carry_out(self, decision: Decision) -> None:
         super()._carry_out(decision)
@@ -35,19 +35,18 @@ class _NotingControl(PolicyControl):
 
 
 class BenchPolicyNode(PolicyNode):
-    """The policy node as it is, beside whose log a file grows by one row a tick."""
+    """The policy node as it is, beside whose log `ticks_file` grows by one row a tick."""
 
     control_type = _NotingControl
 
     def __init__(self) -> None:
         super().__init__(load=load_signalling)
-        self._ticks_file = self.declare_parameter('ticks_file', '').value
+        self.control_type.rows = open(self.declare_parameter('ticks_file', '').value, 'wb')
 
     def stop(self) -> None:
-        """Write the rows once nothing is measured any more."""
+        """Close the file once nothing is measured any more."""
         super().stop()
-        if self._ticks_file:
-            Path(self._ticks_file).write_bytes(_NotingControl.rows)
+        self.control_type.rows.close()
 
 
 def main(args: Sequence[str] | None = None) -> int:

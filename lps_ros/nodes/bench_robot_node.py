@@ -34,7 +34,6 @@ _BARE_SHARE = 0.25
 _SETTLE_S = 2.0  # after activating, before anything counts
 _SAMPLE_S = 1.0
 _REAL_TIME, _SIMULATED = (640, 480), (160, 120)
-_CLOCK_HZ = 50.0
 _START_NS = 1_000_000_000
 # When it was sent, its stamp, the tick that its action is for, stamps of the joints and the
 # picture that it was planned from; all in ns but the tick.
@@ -65,11 +64,13 @@ class BenchRobotNode(Node):
         clock = ControlClock(self._value('rate_hz'))
         if self._factor:
             self._clock_out = self.create_publisher(Clock, '/clock', 10)
-            self.create_timer(1 / (_CLOCK_HZ * self._factor), self._publish_clock)
+            self.create_timer(
+                1 / (self._value('clock_hz') * self._factor), self._publish_clock)
         self._streams = BenchStreams(
             self, clock, self._now_ns, cameras=self._value('cameras'),
             size=_SIMULATED if self._factor else _REAL_TIME, camera_hz=self._value('camera_hz'),
-            joint_hz=self._value('joint_hz'), factor=self._factor or 1.0)
+            joint_hz=self._value('joint_hz'), tool_hz=self._value('tool_hz'),
+            factor=self._factor or 1.0)
         self.create_subscription(TwistStamped, 'twist', self._on_twist, COMMAND)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._calls = ServiceCalls(self, timeout_s=_PATIENCE_S)
@@ -102,6 +103,9 @@ class BenchRobotNode(Node):
         fixed('cameras', 2, 'Cameras.', between=(0, 16))
         fixed('camera_hz', 30.0, 'Frames of each per second.', between=(0.1, 1000.0))
         fixed('joint_hz', 125.0, 'Joint states per second.', between=(0.1, 2000.0))
+        fixed('tool_hz', 50.0, 'Poses per second.', between=(0.1, 1000.0))
+        fixed('clock_hz', 50.0, 'Readings of a simulated clock per simulated second.',
+              between=(0.1, 1000.0))
         fixed('seconds', 60.0, 'For which the policy acts.', between=(0.1, 1e6))
         fixed('slice_s', 20.0, 'Seconds of the policy between bare loops.', between=(0.1, 1e6))
         fixed('factor', 0.0, 'Simulated seconds per second; 0: real time.', between=(0.0, 20.0))

@@ -18,7 +18,6 @@ from sensor_msgs.msg import Image
 from sensor_msgs.msg import JointState
 
 JOINTS = tuple(f'joint_{i}' for i in range(6))
-_TOOL_HZ = 50.0
 _POOL = 4  # frames of noise
 
 
@@ -31,7 +30,8 @@ class BenchStreams:
 
     def __init__(
             self, node: Node, clock: ControlClock, now_ns: Callable[[], int], *, cameras: int,
-            size: tuple[int, int], camera_hz: float, joint_hz: float, factor: float) -> None:
+            size: tuple[int, int], camera_hz: float, joint_hz: float, tool_hz: float,
+            factor: float) -> None:
         self.joint_stamps: dict[int, int] = {}
         self.frame_stamps: dict[int, int] = {}
         self._clock = clock
@@ -52,7 +52,7 @@ class BenchStreams:
         self._count = 0
         self._frame_counts = [0] * cameras
         for rate_hz, act in (
-                (joint_hz, self._publish_joints), (_TOOL_HZ, self._publish_tool),
+                (joint_hz, self._publish_joints), (tool_hz, self._publish_tool),
                 *((camera_hz, lambda i=i: self._publish_frame(i)) for i in range(cameras))):
             node.create_timer(1 / (rate_hz * factor), act)
 

@@ -38,6 +38,9 @@ _GRAPH_INTERVAL_S = 0.5
 _COLLECT_INTERVAL_S = 0.05
 # Time to the next tick in which everything else but planning may be done.
 _CHORES_S = 0.01
+# Time to the next tick in which pictures can be made ready for a plan. Right after a tick one is
+# asked for in any case.
+_ASKING_S = 0.005
 # A reading of both clocks that took longer than this says nothing of either.
 _ONE_INSTANT_S = 0.005
 
@@ -78,7 +81,7 @@ class PolicyControl:
         self._operator = OperatorCommands(node, facts.contract) if shadow else None
         people = [DeadMan(node, settings, authority, self.heed_people)]
         if not shadow:
-            people.append(Teleoperation(node, facts.contract, self._teleoperate))
+            people.append(Teleoperation(node, facts.contract, self._teleoperate, self._refuse))
         self._parts: list[Any] = [
             self._inputs, self._outputs, self._records, *people, *filter(None, [self._operator])]
         self._loop: TickLoop | None = None
@@ -100,13 +103,16 @@ class PolicyControl:
         self._lock_step = self._settings['lock_step']
         clock = self.facts.contract.clock
         simulated = self._node.get_parameter('use_sim_time').value
+        # What is simulated goes by the simulated clock, at whatever rate it runs.
+        self._pilot.steady_s = None if simulated else time.monotonic
         self._pilot.begin(self._seed, self._settings.execution())
         self._records.begin()
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None
         self._watch = ClockWatch(
-            simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9)
+            simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9,
+            period_s=clock.period_ns * 1e-9)
         self._loop = TickLoop(
             self._node, clock, self._on_tick, ready=self._ready, lock_step=self._lock_step,
             wait_s=self._settings['lock_step_wait_s'], precise=not simulated)
@@ -140,7 +146,8 @@ class PolicyControl:
             self._watch_clock()
             served = self._loop.poll()
             if not self._lock_step:
-                self._pilot.think(self._now_ns(), self._inputs.collect)
+                self._pilot.think(self._now_ns(), self._inputs.collect, hurried=(
+                    not served and self._loop.wait_s() < _ASKING_S))
         # What can wait is done after a tick, so that it does not delay the next one.
         self.idle = served or not self.running or self._loop.wait_s() > _CHORES_S
         if self.idle:
@@ -225,7 +232,6 @@ class PolicyControl:
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
         self._outputs.send(decision.messages, decision.chunks)
-        before, self.source = self.source, decision.source
         subjects = {reason.subject for reason in self.reasons}
         self.reasons = decision.reasons
         # Waiting for a person is no news.
@@ -235,11 +241,16 @@ class PolicyControl:
             self._log.warning(
                 f'not acting: {"; ".join(map(str, decision.reasons))}',
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        elif decision.source not in (before, Source.NONE):
+        self._take_source(decision.source)
+
+    def _take_source(self, source: Source) -> None:
+        """Take who commands from now on, and tell of a change."""
+        before, self.source = self.source, source
+        if source not in (before, Source.NONE):
             self._log.info(
-                {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[decision.source],
+                {Source.POLICY: 'acting', Source.TELEOP: 'a person commands'}[source],
                 throttle_duration_sec=_LOG_INTERVAL_S)
-        if decision.source != before:
+        if source != before:
             self._changed()
 
     def _halt(self, reason: Reason) -> None:
@@ -301,8 +312,17 @@ class PolicyControl:
             self._changed()
 
     def _teleoperate(self, key: str, values: np.ndarray) -> None:
-        if self.running:
-            self._outputs.send(self._pilot.teleoperate(key, values, self._now_ns()))
+        if not self.running:
+            return
+        messages = self._pilot.teleoperate(key, values, self._now_ns())
+        self._outputs.send(messages)
+        if messages:
+            # Known before the next tick, so that an e-stop until then stops at once.
+            self._take_source(Source.TELEOP)
+
+    def _refuse(self) -> None:
+        self._authority.refuse(self._now_ns())
+        self.heed_people()
 
     def _ready(self, tick_ns: int) -> bool:
         """

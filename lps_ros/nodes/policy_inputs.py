@@ -14,6 +14,7 @@ from lps_ros.control.gates import ObservationGate
 from lps_ros.control.stream_loss import StreamLoss
 from lps_ros.data import DataError
 from lps_ros.data.messages import decode
+from lps_ros.data.messages import prepare
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.receive_clock import drain
 from lps_ros.nodes.receive_clock import ReceiveClock
@@ -80,6 +81,8 @@ class PolicyInputs:
         pictures = specs[0].image is not None
         if pictures:
             self._losses[topic] = StreamLoss(topic)
+            # The first plan, and the tick after it, would wait for it.
+            prepare(specs[0].type)
         # rclpy writes overrides into the profile it is given.
         return self._node.create_subscription(
             message_class(specs[0].type), topic,

@@ -35,11 +35,11 @@ class PolicyNode(ManagedNode):
     Publishes the next action on each command topic at every control tick and each new chunk on
     `~/chunk/<key>`; the network plans in a process of its own. Acts while it is armed (`~/arm`,
     `~/disarm`) and no person does: the e-stop and the dead-man switch win over everything,
-    teleoperation on `teleop/<topic>` over the policy. On missing, stale or unfit input it
-    publishes one stop, says why in `/diagnostics`, `~/status` (latched String, JSON) and the
-    log, and goes on with a fresh chunk once the input is fit again; what a person has to look at
-    also disarms. A stop also goes out on deactivation, error and shutdown. `~/reload` brings in
-    the bundle that the parameter names now.
+    teleoperation on `teleop/<topic>`, obeyed or refused, over the policy. On missing, stale or
+    unfit input it publishes one stop, says why in `/diagnostics`, `~/status` (latched String,
+    JSON) and the log, and goes on with a fresh chunk once the input is fit again; what a person
+    has to look at also disarms. A stop also goes out on deactivation, error and shutdown.
+    `~/reload` brings in the bundle that the parameter names now.
     """
 
     finished = False
@@ -190,7 +190,11 @@ class PolicyNode(ManagedNode):
         elif control.reload is not None and not control.reload.done:
             response.message = f'under way: {control.reload.progress}'
         else:
-            progress = control.begin_reload(self._settings['bundle'], self._start_planning)
+            try:
+                progress = control.begin_reload(self._settings['bundle'], self._start_planning)
+            except OSError as error:  # no memory, no process left
+                response.message = f'no process could be started: {error}'
+                return response
             response.success = True
             response.message = f'{progress}; ~/status tells what comes of it'
         return response

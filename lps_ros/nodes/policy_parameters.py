@@ -53,7 +53,8 @@ class PolicyParameters:
     def execution(self) -> Execution:
         """Return how chunks meet time."""
         return Execution(
-            waits=self['lock_step'], stops_to_think=not self['asynchronous'],
+            waits=self['lock_step'], moved_otherwise=self['shadow'],
+            stops_to_think=not self['asynchronous'],
             # In lock-step nothing real moves.
             ramp_s=0.0 if self['lock_step'] else self['ramp_s'], patience_s=self['patience_s'],
             max_unfamiliarity=self['max_unfamiliarity'] or math.inf,
@@ -138,7 +139,8 @@ def _declare(node: LifecycleNode) -> None:
             'The button counts as released without a message for so long, in s.',
             between=(0.01, 10.0))
     declare(node, 'teleop_s', 0.3,
-            'Teleoperation ends without a command for so long, in s.', between=(0.01, 10.0))
+            'Teleoperation ends without a command, obeyed or refused, for so long, in s.',
+            between=(0.01, 10.0))
     declare(node, 'report_dir', '',
             'Folder for a report of each run, JSON and HTML; empty: none.')
     declare(node, 'lock_step', False,

@@ -9,6 +9,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import MessageError
+from lps_ros.contract.message_types import TRAJECTORY
 from lps_ros.control.authority import Authority
 from lps_ros.control.limits import CommandRefused
 from lps_ros.nodes.policy_parameters import PolicyParameters
@@ -24,6 +25,8 @@ from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 _COMPLAIN_S = 2.0
+# Control periods from now to the first point of a trajectory; beyond, it is no command of now.
+_FIRST_POINT_PERIODS = 2
 
 Teleoperate = Callable[[str, Any], None]
 
@@ -86,11 +89,18 @@ class DeadMan:
 
 
 class Teleoperation:
-    """Subscribes to `teleop/<topic>` of every action and passes physical values (W,) on."""
+    """
+    Subscribes to `teleop/<topic>` of every action and passes physical values (W,) on.
+
+    `refused` is called for each message that is no command, or that `teleoperate` refuses.
+    """
 
     def __init__(
-            self, node: LifecycleNode, contract: Contract, teleoperate: Teleoperate) -> None:
+            self, node: LifecycleNode, contract: Contract, teleoperate: Teleoperate,
+            refused: Callable[[], None]) -> None:
         self._node = node
+        self._farthest_ns = _FIRST_POINT_PERIODS * contract.clock.period_ns
+        self._refused = refused
         self._codec = ActionCodec(contract)
         self._teleoperate = teleoperate
         self._subscriptions = [
@@ -107,10 +117,23 @@ class Teleoperation:
 
     def _on_message(self, action: Action, message: Any) -> None:
         try:
-            self._teleoperate(action.key, self._codec.part(action.key, extract(action, message)))
+            values = self._codec.part(action.key, extract(action, message))
+            if action.type == TRAJECTORY:
+                self._check_first_point(message)
+            self._teleoperate(action.key, values)
         except (MessageError, CommandRefused) as error:
+            self._refused()
             self._node.get_logger().warning(
                 f'{teleop_topic(action)} ignored: {error}', throttle_duration_sec=_COMPLAIN_S)
+
+    def _check_first_point(self, message: Any) -> None:
+        """Refuse a motion that is to take longer than until the next command."""
+        time = message.points[0].time_from_start
+        after_ns = time.sec * 10**9 + time.nanosec
+        if after_ns > self._farthest_ns:
+            raise CommandRefused(
+                f'found a first point after {after_ns * 1e-9:g} s, expected at most '
+                f'{self._farthest_ns * 1e-9:g} s; send one point per control period')
 
 
 def teleop_topic(action: Action) -> str:

@@ -9,6 +9,7 @@ from lps_ros.contract import differences
 from lps_ros.contract import MessageError
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import InferenceDied
+from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanRequest
 from lps_ros.control.planning import PlanResult
 from lps_ros.control.planning import Steering
@@ -66,8 +67,8 @@ class Reload:
         try:
             if self._process.poll_ready():
                 self._canary(pilot, now_ns)
-        except (_Refused, InferenceDied, MessageError) as error:
-            self._refuse(str(error))
+        except (_Refused, InferenceDied, MessageError, OSError) as error:
+            self._refuse(one_line(error))
 
     def _canary(self, pilot: Pilot, now_ns: int) -> None:
         facts = self._process.facts

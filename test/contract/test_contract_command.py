@@ -45,16 +45,28 @@ def test_check_shows_what_may_leave_the_node(lps, capsys, tmp_path):
     gripper = next(line for line in limits if line.startswith('gripper '))
     for part in ('0..0.085', 'no step limit', 'anywhere', 'no workspace'):
         assert part in gripper
+    assert 'led in from joints' in next(line for line in limits if line.startswith('arm '))
 
 
 def test_check_shows_the_tighter_of_step_and_velocity_and_the_start(lps, capsys, tmp_path):
     path = tmp_path / 'every.yaml'
     path.write_text(edited(('actions/2/limits', {
         'step': [0.02, 0.5], 'velocity': [1.0, 2.0],
-        'start': {'observation': 'joints', 'within': [0.1, 0.3]}})))
+        'start': {'observation': 'joints', 'within': [0.1, 0.3], 'lag': [0.4, 0.5]}})))
     assert lps('contract', 'check', str(path)) == 0
     arm = [line for line in capsys.readouterr().out.splitlines() if line.startswith('arm ')][-1]
-    assert '0.02, 0.1' in arm and 'within 0.1, 0.3 of joints' in arm
+    assert '0.02, 0.1' in arm and 'within 0.1, 0.3 of joints, to follow within 0.4, 0.5' in arm
+
+
+@pytest.mark.parametrize(('send', 'steps'), [('point', '0.02, 0.15'), ('chunk', '0.02, 0.1')])
+def test_check_shows_what_the_cubics_of_a_chunk_leave_of_the_velocity(
+        lps, capsys, tmp_path, send, steps):
+    path = tmp_path / 'every.yaml'
+    path.write_text(edited(('actions/2/send', send), ('actions/2/limits', {
+        'step': [0.02, 0.5], 'velocity': [1.0, 3.0]})))
+    assert lps('contract', 'check', str(path)) == 0
+    arm = [line for line in capsys.readouterr().out.splitlines() if line.startswith('arm ')][-1]
+    assert steps in arm
 
 
 def test_check_shows_every_type(lps, capsys, tmp_path):

@@ -65,6 +65,9 @@ DEPLOYMENT_CHANGES = [
     (('actions/0/limits/workspace', REMOVE),
      'actions.twist.limits.workspace: recorded {observation: tool, low: [0.0, 0.0, 0.0], '
      'high: [1.0, 1.0, 1.0]}, current none'),
+    (('actions/2/limits', {'start': {'observation': 'joints', 'within': [1, 1], 'lag': [2, 3]}}),
+     'actions.arm.limits.start: recorded none, current {observation: joints, names: [b, a], '
+     'within: [1.0, 1.0], lag: [2.0, 3.0]}'),
 ]
 
 
@@ -127,6 +130,14 @@ def test_a_change_of_the_deployment_changes_only_its_hash_and_is_shown(change, l
     difference = differences(CONTRACT, other)
     assert difference.deployment == [line]
     assert not difference.refused
+
+
+def test_a_lag_that_is_not_given_leaves_the_hash_as_it_was():
+    start = {'observation': 'joints', 'within': [1, 1]}
+    without = parse_contract(edited(('actions/2/limits', {'start': start})))
+    assert without.deployment_hash == '3c993f662428ba1f'
+    with_lag = parse_contract(edited(('actions/2/limits', {'start': {**start, 'lag': [2, 2]}})))
+    assert with_lag.deployment_hash != without.deployment_hash
 
 
 def test_the_order_of_streams_belongs_to_the_data():

@@ -274,6 +274,8 @@ FAULTS = [
     ('actions/2/limits', {'start': {'observation': 'joints', 'within': [0.1, -0.1]}},
      'actions.arm.limits.start.within[1]: found -0.1, expected a number above 0; give the largest '
      'distance'),
+    ('actions/2/limits', {'start': {'observation': 'joints', 'within': [1, 1], 'lag': [1]}},
+     'actions.arm.limits.start.lag: found 1 numbers, expected 2; give one for each dimension'),
     ('actions/1/fields', ['data'], 'actions.gripper.fields: found a key that '
      'std_msgs/msg/Float64MultiArray does not use, expected names | unit; remove it'),
 ]

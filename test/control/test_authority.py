@@ -53,6 +53,22 @@ def test_teleoperation_ends_by_itself_and_hands_back():
     assert authority.source(1300 * _MS + 1)[0] == Source.POLICY
 
 
+def test_a_person_who_is_refused_keeps_the_policy_still_for_as_long():
+    authority = _armed()
+    authority.refuse(1000 * _MS)
+    assert authority.source(1300 * _MS) == (Source.NONE, 'a command of teleoperation was refused')
+    assert authority.source(1300 * _MS + 1)[0] == Source.POLICY
+    # What is fit is obeyed meanwhile.
+    authority.refuse(2000 * _MS)
+    authority.teleoperate(2000 * _MS)
+    assert authority.source(2100 * _MS)[0] == Source.TELEOP
+    authority.forget_times()
+    assert authority.source(2100 * _MS)[0] == Source.POLICY
+    authority.refuse(3000 * _MS)
+    authority.forget_times()
+    assert authority.source(3000 * _MS)[0] == Source.POLICY
+
+
 def test_a_person_may_command_a_disarmed_robot():
     authority = Authority()
     authority.teleoperate(0)

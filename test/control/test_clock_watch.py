@@ -6,9 +6,9 @@ import pytest
 _S = 1_000_000_000
 
 
-def _looks(readings, *, simulated=False, still_s=0.25):
+def _looks(readings, *, simulated=False, still_s=0.25, period_s=0.2):
     """Return what is said at each of (node's clock in s, steady clock in s)."""
-    watch = ClockWatch(simulated=simulated, still_s=still_s)
+    watch = ClockWatch(simulated=simulated, still_s=still_s, period_s=period_s)
     return [watch.look(round(now_s * _S), steady_s) for now_s, steady_s in readings]
 
 
@@ -36,6 +36,14 @@ def test_a_real_clock_must_not_leap_ahead_of_the_steady_one(ahead_s, told):
     assert not told or said[1] == f'the clock jumped ahead by {ahead_s:.3f} s'
 
 
+@pytest.mark.parametrize(('rate_hz', 'step_s'), [(5, 0.1), (20, 0.05), (100, 0.01), (500, 0.01)])
+def test_a_real_clock_may_step_by_a_control_period(rate_hz, step_s):
+    for share, told in ((0.9, False), (1.1, True)):
+        for sign in (1, -1):
+            said = _looks([(0, 0), (1.0 + sign * share * step_s, 1.0)], period_s=1 / rate_hz)
+            assert bool(said[1]) == told
+
+
 def test_a_real_clock_must_not_fall_back_against_the_steady_one():
     assert _looks([(0, 0), (0.02, 0.2)])[1] == (
         'the clock fell back by 0.180 s against a steady clock')
@@ -61,7 +69,7 @@ def test_a_clock_that_stands_still_is_told_until_it_moves(simulated):
 
 
 def test_after_a_reset_nothing_is_compared_with_before():
-    watch = ClockWatch(simulated=False, still_s=0.25)
+    watch = ClockWatch(simulated=False, still_s=0.25, period_s=0.05)
     watch.look(100 * _S, 0.0)
     watch.reset()
     assert watch.look(5 * _S, 50.0) == ''

@@ -161,12 +161,9 @@ actions:
     limits:
       step: [0.1, 0.05]
       velocity: [1.0, 4.0]
-      start: {observation: joints, within: [0.2, 0.3]}
     stop: hold
 task: {name: t, success_reward: 0, step_reward: -1, failure_reward: -1, max_ticks: 10}
 """
-# Velocities, then a, b, c; the action commands c, a.
-_JOINTS = {'joints': np.array([9.0, 9.0, 9.0, 1.0, 9.0, 2.0])}
 
 
 @pytest.fixture
@@ -178,6 +175,21 @@ def test_velocity_and_step_limit_what_a_period_changes(joints):
     command, notes = joints.apply(np.array([0.0, 3, -3]), np.array([np.nan, 2, 1]), {})
     np.testing.assert_allclose(command, [0.0, 2.05, 0.95])  # by velocity, by step
     assert [note.split()[-1] for note in notes] == ['step', 'step']
+
+
+@pytest.mark.parametrize(('send', 'share', 'from_rest', 'against_it'), [
+    ('point', 1.0, 0.05, 0.05), ('chunk', 0.0, 0.05 / 1.5, 0.05 / 1.5),
+    ('chunk', 0.5, 0.05 / 1.5, (0.5 + 1.5 ** 0.5) / 60), ('chunk', 1.0, 0.05 / 1.5, 2**0.5 / 60)])
+def test_a_chunk_turns_round_so_slowly_that_its_velocity_holds(
+        send, share, from_rest, against_it):
+    limiter = CommandLimiter(parse_contract(
+        _JOINT_CONTRACT.replace('stop: hold\ntask', f'stop: hold\n    send: {send}\ntask')))
+    for sign in (1, -1):
+        for goes, step in ((sign, from_rest), (-sign, against_it)):
+            command, _ = limiter.apply(
+                np.array([0.0, 3 * sign, 0]), np.zeros(3), {},
+                velocity=np.array([0.0, share * goes, 0.0]))
+            assert command[1] == pytest.approx(sign * step)
 
 
 def test_a_part_of_a_period_allows_a_part_of_the_step(joints):
@@ -207,47 +219,6 @@ def test_only_the_named_actions_are_commanded(joints):
 def test_the_columns_of_an_action(joints):
     assert joints.columns('gripper') == slice(0, 1)
     assert joints.columns('arm') == slice(1, 3)
-
-
-def test_the_start_is_observed_by_name(joints):
-    np.testing.assert_array_equal(joints.observed_start(_JOINTS), [np.nan, 2, 1])
-    assert np.isnan(joints.observed_start({})).all()
-
-
-def test_a_first_command_far_from_the_robot_is_refused_by_name(joints):
-    joints.check_start(np.array([0.0, 2.19, 0.71]), _JOINTS)
-    for command, line in (
-            ([0, 2.21, 1], r'arm.c begins 0.21 from the observed 2, expected at most 0.2; bring'),
-            ([0, 2, 0.69], r'arm.a begins 0.31 from the observed 1, expected at most 0.3; bring')):
-        with pytest.raises(CommandRefused, match=line):
-            joints.check_start(np.array(command), _JOINTS)
-
-
-@pytest.mark.parametrize('rows', [{}, {'joints': np.full(6, np.nan)}])
-def test_a_start_that_is_not_observed_is_refused(joints, rows):
-    with pytest.raises(CommandRefused, match='arm.c begins nan'):
-        joints.check_start(np.array([0.0, 2, 1]), rows)
-
-
-def test_a_motion_begins_at_the_set_point_unless_the_robot_is_elsewhere(joints):
-    for in_force, expected in (
-            ([0.04, 2.1, 0.8], [0.04, 2.1, 0.8]),  # it is where it was told to be
-            ([0.04, 2.9, 0.8], [0.04, 2.0, 0.8]),  # c was moved otherwise
-            ([np.nan] * 3, [np.nan, 2, 1])):  # never commanded
-        np.testing.assert_array_equal(
-            joints.where_it_is(np.array(in_force), _JOINTS), expected)
-    np.testing.assert_array_equal(joints.where_it_is(np.array([0.0, 2, 1]), {}), [0, 2, 1])
-
-
-def test_of_a_pose_the_position_is_compared():
-    limiter = CommandLimiter(parse_contract(_POSE_CONTRACT.replace(
-        'limits:', 'limits:\n      start: {observation: tool, within: [0.1, 0.1, 0.1]}')))
-    rows = {'tool': np.array([0.4, 0.0, 0.2, 0.0, 0.0, 0.0, 1.0])}
-    limiter.check_start(np.array([0.45, 0.05, 0.2, 9, 9, 9, 9, 9, 9]), rows)
-    with pytest.raises(CommandRefused, match='pose.position.y begins 0.15'):
-        limiter.check_start(np.array([0.4, 0.15, 0.2, 1, 0, 0, 0, 1, 0.0]), rows)
-    begin = limiter.where_it_is(limiter.at_rest, rows)
-    np.testing.assert_array_equal(begin, [0.4, 0, 0.2, *[np.nan] * 6])
 
 
 _ANY = st.floats(-20, 20)

@@ -143,3 +143,21 @@ def test_the_plan_of_a_run_before_is_ignored():
     first = decisions[acting(decisions)[0]]
     assert first.plan.tick >= 4 and rig.inference.requests[1].seed == 3
     assert _tells_time(decisions)
+
+
+def test_a_late_chunk_is_not_asked_for_right_before_the_next_tick():
+    rig = Rig(horizon=4, takes_ms=30.0)
+    rig.tick(1)
+    rig.pilot.think(rig.now_ns, hurried=True)
+    assert not rig.inference.requests
+    rig.tick(2)
+    rig.pilot.think(rig.now_ns)
+    assert [request.tick for request in rig.inference.requests] == [2]
+
+
+def test_a_chunk_that_will_be_there_at_the_next_tick_is_asked_for_right_before_it():
+    rig = Rig(horizon=4, takes_ms=3.0, steering=Steering(mode='prior', replan_every=1))
+    rig.run(1, 10)
+    rig.now_ns = (11 * PERIOD_MS - 4) * 1_000_000
+    rig.pilot.think(rig.now_ns, hurried=True)
+    assert rig.inference.requests[-1].tick == 11

@@ -15,6 +15,8 @@ from pilot_rig import speed
 from pilot_rig import texts
 from pilot_rig import TimeTeller
 import pytest
+from test_pilot_start import BY_NAME
+from test_pilot_start import BY_OFFSET
 from test_pilot_start import JointRig
 
 
@@ -156,10 +158,31 @@ def test_after_a_pause_a_step_is_that_of_one_period():
 
 
 @pytest.mark.parametrize('value', [np.nan, np.inf])
-def test_what_cannot_be_made_safe_is_refused_and_takes_nothing_over(rig, value):
+def test_what_cannot_be_made_safe_is_refused_and_commands_nothing(rig, value):
     with pytest.raises(CommandRefused, match='non-finite value in twist.linear.x'):
         _teleoperate(rig, value=value)
-    assert rig.run(11, 11)[11].acting
+    assert rig.authority.source(rig.now_ns)[0] == Source.POLICY
+
+
+def test_a_person_who_is_refused_stops_the_policy_which_goes_on_when_they_have_let_go(rig):
+    for tick in range(11, 31):
+        rig.authority.refuse(rig.now_ns)
+        decision = rig.run(tick, tick)[tick]
+        assert texts(decision) == ['a command of teleoperation was refused']
+        assert is_the_stop(decision) if tick == 11 else decision.messages == ()
+    decisions = rig.run(31, 40)
+    assert rig.authority.armed and acting(decisions)[0] == 37  # 0.3 s and a plan later
+    assert decisions[37].plan.tick >= 36
+
+
+def test_a_person_who_is_refused_under_way_stops_when_their_last_command_has_had_its_time(rig):
+    _teleoperate(rig)
+    decisions = {}
+    for tick in range(11, 31):
+        rig.authority.refuse(rig.now_ns)
+        decisions |= rig.run(tick, tick)
+    stops = [tick for tick in decisions if decisions[tick].messages]
+    assert stops == [17] and is_the_stop(decisions[17]) and acting(decisions) == []
 
 
 @pytest.mark.parametrize(('key', 'row'), [
@@ -182,6 +205,20 @@ def test_a_person_takes_over_from_where_the_robot_is():
     assert _move(rig, (3.0, -3.0)) == pytest.approx([1.1, 0.9])
     rig.now_ns += 25 * MS
     assert _move(rig, (3.0, -3.0)) == pytest.approx([1.15, 0.85])
+
+
+@pytest.mark.parametrize('contract', [BY_NAME, BY_OFFSET])
+def test_without_a_start_too(contract):
+    rig = JointRig(contract=contract, at=(1.0, 1.0), armed=False)
+    rig.tick(1)
+    assert _move(rig, (3.0, -3.0)) == pytest.approx([1.1, 0.9])
+
+
+def test_a_person_whose_robot_is_nowhere_known_is_refused():
+    rig = JointRig(contract=BY_NAME, armed=False)
+    rig.tick(1, observe=False)
+    with pytest.raises(CommandRefused, match='where arm is cannot be told without observation'):
+        _move(rig, (3.0, -3.0))
 
 
 def test_a_person_who_comes_back_takes_over_from_where_the_robot_is_then():

@@ -36,11 +36,17 @@ actions:
 """
 
 
+_START = '      start: {observation: joints, within: [0.5, 0.5]}\n'
+BY_NAME = JOINTS.replace(_START, '')
+BY_OFFSET = BY_NAME.replace('    names: [a, b]\n', '    names: [a, b]\n    relative_to: joints\n')
+_LAG = JOINTS.replace(', within: [0.5, 0.5]}', ', within: [0.5, 0.5], lag: [0.35, 0.4]}')
+
+
 class JointRig(Rig):
     """The robot stands at `at`, wherever it is told to be; the plan wants one place."""
 
-    def __init__(self, *, wants=(0.3, -0.3), at=(0.0, 0.0), **how):
-        super().__init__(JOINTS, planner=TimeTeller(3, 3), **how)
+    def __init__(self, *, wants=(0.3, -0.3), at=(0.0, 0.0), contract=JOINTS, **how):
+        super().__init__(contract, planner=TimeTeller(3, 3), **how)
         self.at = at
         self.want(wants)
 
@@ -77,6 +83,27 @@ def test_the_chunk_as_a_whole_is_led_in_too():
         [[0.075, -0.075], [0.15, -0.15], [0.225, -0.225]], atol=1e-6)
     np.testing.assert_allclose([point['velocities'][0]['linear']['x']
                                 for point in twist.content['points']], [0.1, 0.2, 0.3], atol=1e-6)
+
+
+@pytest.mark.parametrize('contract', [BY_NAME, BY_OFFSET])
+def test_without_a_start_it_is_led_in_from_the_observed_joints(contract):
+    share = np.array([0.25, 0.5, 0.75, 1.0])[:, None]
+    rig = JointRig(contract=contract, ramp_s=0.2, at=(1.0, 1.0), wants=(1.2, 0.8))
+    np.testing.assert_allclose(_commands(rig, 1, 4), (1 - share) * [1.0, 1.0, 0.0]
+                               + share * [1.2, 0.8, 0.4], atol=1e-6)
+    # However far it is to go.
+    rig = JointRig(contract=contract, wants=(-2.0, 2.0), at=(1.0, 1.0))
+    np.testing.assert_allclose(
+        _commands(rig, 1, 2)[:, :2], [[0.9, 1.1], [0.8, 1.2]], atol=1e-6)
+
+
+@pytest.mark.parametrize('contract', [BY_NAME, BY_OFFSET])
+def test_without_a_start_a_robot_that_was_moved_is_not_sent_back(contract):
+    rig = JointRig(contract=contract)
+    _commands(rig, 1, 5)
+    rig.pilot.stop(rig.now_ns)
+    rig.at = (2.0, 1.0)
+    assert _commands(rig, 100, 100)[0, :2] == pytest.approx([1.9, 0.9])
 
 
 def test_after_a_stop_it_is_led_in_again():
@@ -158,3 +185,43 @@ def test_whether_it_moves_is_known_to_who_looks_at_the_cameras(wants, speed, mov
     rig.want(wants, speed)
     rig.tick(4)
     assert rig.pilot.gate.moving == moves
+
+
+def test_an_arm_that_does_not_follow_is_not_commanded_farther_away():
+    """As in a protective stop: the joints are told of and stand still."""
+    rig = JointRig(contract=_LAG, wants=(0.5, -0.5))
+    np.testing.assert_allclose(_commands(rig, 1, 4)[-1, :2], [0.4, -0.4], atol=1e-6)
+    decision = rig.tick(5)
+    assert not decision.acting and not rig.authority.armed
+    assert texts(decision) == [
+        'arm.a does not follow: commanded to 0.4, observed at 0, expected at most 0.35 apart; see '
+        'whether its controller is active and no protective stop holds the arm']
+    # Armed again, it goes on from where the arm is or nearly is.
+    rig.authority.arm()
+    rig.at = (-0.2, 0.2)
+    rig.want((0.1, -0.1))
+    np.testing.assert_allclose(_commands(rig, 6, 6)[0, :2], [-0.1, 0.1], atol=1e-6)
+
+
+def test_an_arm_that_somebody_else_moves_need_not_follow():
+    rig = JointRig(contract=_LAG, wants=(0.5, -0.5), moved_otherwise=True)
+    for tick in range(1, 30):
+        assert rig.tick(tick).acting
+        rig.want((2.9, -2.9))
+
+
+def test_how_far_behind_an_arm_is_counts_from_the_third_tick_on():
+    rig = JointRig(contract=_LAG.replace('[0.35, 0.4]', '[0.05, 0.05]'), wants=(0.5, -0.5))
+    commands = _commands(rig, 1, 2)
+    rig.at = commands[-1, :2] - 0.04
+    assert rig.tick(3).acting
+    assert not rig.tick(4).acting
+
+
+def test_an_arm_that_follows_may_go_anywhere():
+    rig = JointRig(contract=_LAG, wants=(0.5, -0.5))
+    for tick in range(1, 30):
+        decision = rig.tick(tick)
+        assert decision.acting
+        rig.at = rig.at + 0.5 * (decision.command[:2] - rig.at)
+        rig.want((2.9, -2.9))

@@ -6,10 +6,13 @@ from hypothesis import strategies as st
 from lps_ros.contract import extract
 from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Source
+from lps_ros.control.clock_watch import ClockWatch
 from lps_ros.control.gates import Reason
 from lps_ros.control.planning import Steering
 from lps_ros.nodes.ros_messages import stamp_ns
 from lps_ros.nodes.ros_messages import to_ros
+from lps_ros.sim.trajectory import JointTrajectory
+from lps_ros.sim.trajectory import TrajectoryFollower
 import numpy as np
 from pilot_rig import acting
 from pilot_rig import LATE_MS
@@ -23,7 +26,8 @@ from pilot_rig import texts
 from pilot_rig import TimeTeller
 import pytest
 
-_STEP = 0.1  # rad a tick
+_SPEED = 3.0  # rad/s
+_STEP = _SPEED / 1.5 * 0.05  # rad a tick, so that a cubic keeps the speed
 _TEXT = f"""
 name: arm
 rate_hz: 20
@@ -39,7 +43,7 @@ actions:
     limits:
       low: [-2, -2]
       high: [2, 2]
-      velocity: [2, 2]
+      velocity: [{_SPEED}, {_SPEED}]
       start: {{observation: joints, within: [0.5, 0.5]}}
     stop: hold
     send: chunk
@@ -67,8 +71,13 @@ class _ArmRig(Rig):
 
     def __init__(self, *, wants=(0.3, -0.3), at=(0.0, 0.0), contract=_CONTRACT, **how):
         super().__init__(contract, horizon=_HORIZON, planner=TimeTeller(_HORIZON, 4), **how)
-        self.at = at
+        self.at, self.jumped_ns = at, 0
+        self.pilot.steady_s = lambda: (self.now_ns - self.jumped_ns) * 1e-9
         self.want(wants)
+
+    def jump(self, by_ms):
+        self.now_ns += by_ms * MS
+        self.jumped_ns += by_ms * MS
 
     def want(self, wants):
         self.planner.actions = np.full((_HORIZON, 4), [0.0, 0.0, 0.0, 0.4])
@@ -101,10 +110,10 @@ def _keys(messages):
     return [message.key for message in messages]
 
 
-def _holds_at(messages, position):
-    """Tell whether the arm is to come to rest there within a period, and what else stops."""
+def _holds_at(messages, position, within_ms=PERIOD_MS):
+    """Tell whether the arm is to come to rest there, in a period, and what else stops."""
     arm = _Trajectory(messages)
-    return (arm.stamp_ns == 0 and arm.times_ms == [PERIOD_MS]
+    return (arm.stamp_ns == 0 and arm.times_ms == pytest.approx([within_ms], abs=1e-3)
             and arm.positions == pytest.approx(np.array([position]))
             and not arm.velocities.any() and arm.velocities.shape == (1, 2)
             and _keys(messages) == ['arm', 'twist'] and speed(messages[1]) == 0.0)
@@ -164,7 +173,7 @@ def test_every_point_is_within_the_limits():
     for tick in range(1, 60):
         arm = _Trajectory(rig.tick(tick).messages)
         assert abs(np.diff(arm.positions, axis=0, prepend=before[None])).max() <= _STEP + 1e-9
-        assert abs(arm.positions).max() <= 2.0 and abs(arm.velocities).max() <= 2.0 + 1e-9
+        assert abs(arm.positions).max() <= 2.0 and abs(arm.velocities).max() <= _SPEED / 1.5 + 1e-9
         before = arm.positions[0]
         rig.want(rng.uniform(-3, 3, (_HORIZON, 2)))
     assert abs(before).max() > 0.5
@@ -196,14 +205,16 @@ def _disarm(rig):
 
 
 def _e_stop(rig):
+    rig.now_ns += 20 * MS
     rig.authority.press_stop(True)
-    return rig.pilot.halt(Reason(subject='authority', text='the e-stop is pressed'),
-                          rig.now_ns + 20 * MS)
+    return rig.pilot.halt(Reason(subject='authority', text='the e-stop is pressed'), rig.now_ns)
 
 
 def _deactivate(rig):
+    rig.now_ns += 20 * MS
+
     class Stopped:
-        acting, messages = False, rig.pilot.stop(rig.now_ns + 20 * MS)
+        acting, messages = False, rig.pilot.stop(rig.now_ns)
     return Stopped
 
 
@@ -218,12 +229,29 @@ def _misshapen_plan(rig):
     return rig.tick(4)
 
 
-@pytest.mark.parametrize('cause', [_disarm, _e_stop, _deactivate, _no_number, _misshapen_plan])
-def test_a_stop_ends_the_chunk_at_the_command_in_force(cause):
+# A period or 20 ms after the last tick, whose chunk goes on from 0.2 by 0.1 a period.
+@pytest.mark.parametrize(('cause', 'at'), [
+    (_disarm, 0.3), (_e_stop, 0.24), (_deactivate, 0.24), (_no_number, 0.3),
+    (_misshapen_plan, 0.3)])
+def test_a_stop_ends_the_chunk_half_a_step_from_where_it_has_got_to(cause, at):
     rig = _ArmRig(wants=(0.5, -0.5))
-    commands = [decision.command for decision in rig.serve(1, 3)]
+    rig.serve(1, 3)
     stop = cause(rig)
-    assert not stop.acting and _holds_at(stop.messages, commands[2][:2])
+    assert not stop.acting and _holds_at(stop.messages, [at + _STEP / 2, -at - _STEP / 2])
+
+
+@pytest.mark.parametrize(('path', 'after_ms', 'at', 'within_ms'), [
+    ([0.1, 0.2, 0.3, 0.3, 0.3, 0.3], 150, 0.3, 50.0),  # it rests there already
+    ([0.1, 0.2, 0.3, 0.3, 0.3, 0.3], 125, 0.3, 45.0),  # at 0.2625, 2.5 rad/s
+    ([0.1, 0.2, 0.3, 0.2, 0.1, 0.0], 125, 0.3, 45.0),  # where it would turn
+    ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 40, 0.1, 16.25),  # at 0.0896, 1.92 rad/s
+    ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 295, 0.6, 7.703),  # at 0.5981, 0.74 rad/s
+])
+def test_a_stop_does_not_lead_beyond_where_the_chunk_leads(path, after_ms, at, within_ms):
+    rig = _ArmRig(wants=np.outer(path, [1, -1]))
+    rig.tick(1)
+    rig.now_ns += after_ms * MS
+    assert _holds_at(rig.pilot.stop(rig.now_ns), [at, -at], within_ms)
 
 
 def test_stale_input_ends_the_chunk_where_it_has_got_to():
@@ -255,30 +283,93 @@ def test_after_ticks_that_were_not_served_it_goes_on_and_stops_where_it_has_got_
         rig.tick(1)
         if stops:
             rig.authority.disarm('by request')
-            assert _holds_at(rig.tick(4).messages, path[2])
+            assert _holds_at(rig.tick(4).messages, path[2] + [_STEP / 2, -_STEP / 2])
         else:
             # Only a step further than the third, not than the first.
             np.testing.assert_allclose(rig.tick(4).command[:2], path[3], atol=1e-6)
             assert rig.pilot.schedule.skipped == 2
 
 
-@pytest.mark.parametrize('late_ms', [1, 3, 24])
-def test_a_tick_that_is_served_late_begins_from_the_one_before(late_ms):
+# Where it turns round it has to brake too.
+_TURN = _STEP / 2 * (1 - 2 / 3 + (1 + 2 / 3) ** 0.5)
+
+
+@pytest.mark.parametrize('late_ms', [-10, 0, 1, 24])
+def test_a_tick_that_is_served_late_begins_from_where_the_chunk_has_got_to(late_ms):
     rig = _ArmRig(wants=(0.5, -0.5), steering=Steering(mode='prior', replan_every=1))
     rig.serve(1, 3)
     rig.now_ns += (PERIOD_MS + late_ms) * MS
     rig.observe(4 * PERIOD_MS)
     rig.want((-0.5, 0.5))
-    assert rig.pilot.tick(4, rig.clock_ns).command[:2] == pytest.approx([0.2, -0.2])
+    place = 0.3 + late_ms / PERIOD_MS * _STEP
+    assert rig.pilot.tick(4, rig.clock_ns).command[:2] == pytest.approx(
+        [place - _TURN, _TURN - place])
 
 
-@pytest.mark.parametrize('jump_ms', [60_000, 150, -1000])
-def test_a_clock_that_jumped_does_not_tell_where_the_chunk_ends(jump_ms):
+_CLOCK = Reason(subject='clock', text='it jumped', disarms=True)
+_JUMPS_MS = [60_000, 400, 150, -1000]
+
+
+@pytest.mark.parametrize('jump_ms', _JUMPS_MS)
+@pytest.mark.parametrize('looks', ['tick', 'watch'])
+def test_a_clock_that_jumps_does_not_hide_where_the_chunk_has_got_to(looks, jump_ms):
     rig = _ArmRig(wants=(0.5, -0.5))
-    command = rig.serve(1, 2)[-1].command
-    rig.now_ns += jump_ms * MS
-    stop = rig.pilot.halt(Reason(subject='clock', text='it jumped', disarms=True), rig.now_ns)
-    assert _holds_at(stop.messages, command[:2])
+    rig.serve(1, 2)
+    rig.now_ns += PERIOD_MS * MS
+    rig.jump(jump_ms)
+    if looks == 'tick':
+        stop = rig.pilot.tick(3 + jump_ms // PERIOD_MS, rig.clock_ns)
+        assert texts(stop)
+        assert 'arm' not in _keys(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
+    else:
+        stop = rig.pilot.halt(_CLOCK, rig.now_ns)
+    assert _holds_at(stop.messages, [0.25, -0.25])
+
+
+@pytest.mark.parametrize('jump_ms', [30, 95, -30])
+def test_a_step_of_the_clock_is_no_step_of_the_command(jump_ms):
+    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    before = rig.serve(1, 3)[-1].command[:2]
+    rig.now_ns += PERIOD_MS * MS
+    rig.jump(jump_ms)
+    tick = rig.now_ns // (PERIOD_MS * MS)
+    rig.observe(tick * PERIOD_MS)
+    command = rig.pilot.tick(tick, rig.clock_ns).command
+    assert command is not None and abs(command[:2] - before).max() <= _STEP + 1e-9
+
+
+def test_a_clock_that_stands_still_does_not_hide_where_the_chunk_has_got_to():
+    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig.tick(1)
+    rig.jumped_ns -= 5 * PERIOD_MS * MS
+    assert _holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.55, -0.55])
+
+
+def test_a_chunk_that_should_be_over_is_ended_where_the_clock_is_in_doubt():
+    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig.tick(1)
+    rig.now_ns += 10 * PERIOD_MS * MS
+    rig.jump(-1000)
+    assert _holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.6, -0.6])
+
+
+@pytest.mark.parametrize('jump_ms', _JUMPS_MS)
+def test_a_simulated_clock_that_jumped_ends_the_chunk_at_the_command_sent_last(jump_ms):
+    for tick_first in (False, True):
+        rig = _ArmRig(wants=(0.5, -0.5))
+        rig.pilot.steady_s = None
+        command = rig.serve(1, 2)[-1].command
+        rig.now_ns += (PERIOD_MS + jump_ms) * MS
+        messages = []
+        if tick_first:
+            messages += rig.pilot.tick(3 + jump_ms // PERIOD_MS, rig.clock_ns).messages
+        messages += rig.pilot.halt(_CLOCK, rig.now_ns).messages
+        if tick_first and jump_ms == 150:
+            continue  # a clock may skip so much; the arm goes by it too
+        assert _Trajectory(messages).positions == pytest.approx(np.array([command[:2]]))
+        rig.run(30, 33, observe=False)
+        # The simulator may have begun again.
+        assert 'arm' not in _keys(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
 
 
 def test_nothing_is_sent_where_nothing_is_under_way():
@@ -307,14 +398,23 @@ def test_a_chunk_that_has_long_ended_is_not_sent_again():
 
 def test_after_a_stop_the_limits_count_from_where_it_held():
     rig = _ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
-    held = rig.serve(1, 3)[-1].command[:2]
+    held = _Trajectory(
+        (rig.serve(1, 3), rig.pilot.stop(rig.now_ns))[1]).positions[0]
+    assert held == pytest.approx([0.8 + _STEP / 2, -0.8 - _STEP / 2])
     rig.at = held + [0.02, -0.02]
-    rig.pilot.stop(rig.now_ns)
     rig.want((1.2, -1.2))
     again = rig.tick(5)
     assert again.command[:2] == pytest.approx(held + [_STEP, -_STEP])
-    arm = _Trajectory(again.messages)
-    assert arm.velocities[0] == pytest.approx([2.0, -2.0])
+    assert _Trajectory(again.messages).velocities[0] == pytest.approx([2.0, -2.0])
+
+
+def test_what_comes_while_it_brakes_goes_on_from_there():
+    rig = _ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
+    rig.serve(1, 3)
+    rig.now_ns += 25 * MS
+    rig.pilot.stop(rig.now_ns)
+    # From 0.85 at 2 rad/s to 0.9; after half of it.
+    assert rig.tick(4).command[:2] == pytest.approx([0.8875 + _STEP, -0.8875 - _STEP])
 
 
 def _person(rig, key='arm', row=(3.0, -3.0)):
@@ -327,7 +427,7 @@ def test_a_person_moves_the_arm_point_by_point():
     rig.now_ns += 25 * MS
     twist, arm = _person(rig)
     assert (twist.key, speed(twist)) == ('twist', 0.0)
-    # Half a period after the command, half of its step; nothing is known of what follows.
+    # From half of its step on a whole one; nothing is known of what follows.
     position = command + [_STEP / 2, -_STEP / 2]
     assert arm.content['points'] == [
         {'positions': pytest.approx(position.tolist()),
@@ -338,69 +438,92 @@ def test_a_person_moves_the_arm_point_by_point():
 
 def test_a_person_who_takes_another_channel_ends_the_chunk():
     rig = _ArmRig(wants=(0.5, -0.5))
-    command = rig.serve(1, 3)[-1].command[:2]
+    before, command = (decision.command[:2] for decision in rig.serve(1, 3)[1:])
     rig.now_ns += 20 * MS
     *stop, hand = _person(rig, 'hand', [0.7])
-    assert _holds_at(stop, command)
+    place = command - 0.6 * (command - before)
+    assert _holds_at(stop, place + [_STEP / 2, -_STEP / 2])
     assert hand.key == 'hand' and hand.content['points'][0]['positions'] == [0.7]
-    # It counts from the stop how far the arm may go.
+    # It is on its way there: after a tenth of the period at 0.095 of the step.
     rig.now_ns += 5 * MS
     arm, = _person(rig)
     assert arm.content['points'][0]['positions'] == pytest.approx(
-        command + [_STEP / 10, -_STEP / 10])
+        place + [1.095 * _STEP, -1.095 * _STEP])
+    rig.now_ns += 5 * MS
+    arm, = _person(rig)
+    assert arm.content['points'][0]['positions'] == pytest.approx(
+        place + [1.195 * _STEP, -1.195 * _STEP])
 
 
-@pytest.mark.parametrize(('after_ms', 'begins', 'moves'), [
-    (130, 0.3, 0.06), (150, 0.3, 0.1), (170, 0.3, 0.1), (400, 0.6, 0.1)])
-def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to(
-        after_ms, begins, moves):
+@pytest.mark.parametrize(('after_ms', 'place'), [(130, 0.26), (150, 0.3), (170, 0.34), (400, 0.6)])
+def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to(after_ms, place):
     rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
-    rig.at = (begins, -begins)  # by then
     rig.tick(1)
+    rig.at = (place, -place)  # by then
     rig.now_ns += after_ms * MS
     messages = _person(rig)
     assert messages[-1].content['points'][0]['positions'] == pytest.approx(
-        [begins + moves, -begins - moves])
+        [place + _STEP, -place - _STEP])
 
 
 class _FollowedRig(_ArmRig):
-    """The arm as a controller moves it: straight from point to point of what came last."""
+    """The arm as a controller moves it, by cubics, and a clock that the node watches."""
 
     def __init__(self, **how):
         super().__init__(takes_ms=3.0, **how)
-        self.times_ns, self.places = np.array([0]), np.zeros((1, 2))
-        self.time_ms, self.sees, self.reached = 10_000, True, 0.0
-
-    def place(self, time_ns):
-        return np.array([np.interp(time_ns, self.times_ns, joint) for joint in self.places.T])
+        self.arm = TrajectoryFollower(np.zeros(2))
+        self.steady_ms, self.ends_ms, self.jumped_ms = 10_000, 0.0, 0
+        self.stops_from, self.sees, self.reached = None, True, 0.0
+        self.watch = ClockWatch(simulated=False, still_s=0.25, period_s=PERIOD_MS * 1e-3)
 
     def follow(self, messages):
         for message in messages:
             if message.key != 'arm':
                 continue
             ros = to_ros(message)
-            begins_ns = stamp_ns(ros) or self.now_ns
-            times_ns = [begins_ns + point.time_from_start.nanosec for point in ros.points]
-            places = np.array([self.place(begins_ns), *(point.positions for point in ros.points)])
-            # What a tick finds in force may be half a period early or late.
-            assert abs(np.diff(places, axis=0)).max() <= 1.5 * _STEP + 1e-9
+            assert stamp_ns(ros) in (0, self.now_ns)
+            times_s = np.array([point.time_from_start.nanosec * 1e-9 for point in ros.points])
+            places = np.array([point.positions for point in ros.points])
+            velocities = np.array([point.velocities for point in ros.points])
             assert abs(places).max() <= 2.0
-            self.times_ns, self.places = np.array([begins_ns, *times_ns]), places
+            self.stops_from = self.arm.velocity if stamp_ns(ros) == 0 else None
+            self.arm.follow(JointTrajectory(
+                times_s=times_s, positions=places,
+                velocities=velocities if velocities.size else None))
+            self.ends_ms = self.steady_ms + times_s[-1] * 1e3
             self.reached = max(self.reached, abs(places).max())
+
+    def advance(self):
+        for _ in range(LOOK_MS):
+            self.arm.advance(1e-3)
+            assert abs(self.arm.velocity).max() <= _SPEED * (1 + 1e-6)
+            assert abs(self.arm.position).max() <= 2.0 + _BEYOND
+            if self.stops_from is not None:  # without turning round
+                assert (self.arm.velocity * self.stops_from >= -1e-6).all()
+                assert (abs(self.arm.velocity) <= abs(self.stops_from) + 1e-6).all()
 
     def live(self, looks, *, serves=True):
         for _ in range(looks):
-            self.time_ms += LOOK_MS
-            self.now_ns = (self.time_ms + LATE_MS) * MS
-            self.at = self.place(self.now_ns)
+            self.advance()
+            self.steady_ms += LOOK_MS
+            time_ms = self.steady_ms + self.jumped_ms
+            self.now_ns, self.jumped_ns = (time_ms + LATE_MS) * MS, self.jumped_ms * MS
+            self.at = self.arm.position
             if self.sees:
-                self.observe(self.time_ms)
-            if serves and self.time_ms % PERIOD_MS == 0:
-                decision = self.pilot.tick(self.time_ms // PERIOD_MS, self.clock_ns)
+                self.observe(time_ms)
+            if serves and time_ms % PERIOD_MS == 0:
+                decision = self.pilot.tick(time_ms // PERIOD_MS, self.clock_ns)
                 self.follow(decision.messages)
+                assert 'no command could be made' not in ' '.join(texts(decision))
                 if decision.source == Source.NONE:
-                    assert self.times_ns[-1] <= self.now_ns + PERIOD_MS * MS
+                    assert self.ends_ms <= self.steady_ms + PERIOD_MS + 1e-6
             if serves:
+                if wrong := self.watch.look(self.now_ns, self.steady_ms * 1e-3):
+                    self.authority.forget_times()
+                    self.follow(self.pilot.halt(Reason(
+                        subject='clock', text=wrong, disarms=True), self.now_ns).messages)
+                    self.pilot.gate.clear()
+                    assert self.ends_ms <= self.steady_ms + PERIOD_MS + 1e-6
                 self.pilot.think(self.now_ns)
 
     def do(self, event, value):
@@ -410,6 +533,8 @@ class _FollowedRig(_ArmRig):
             self.follow(_person(self, *value))
         elif event == 'plans':
             self.want(value)
+        elif event == 'jumps':
+            self.jumped_ms += value
         elif event == 'takes_ms':
             self.inference.takes_ms = float(value)
         elif event == 'e_stop':
@@ -425,6 +550,24 @@ class _FollowedRig(_ArmRig):
             self.follow(self.pilot.stop(self.now_ns))
 
 
+def test_a_chunk_that_turns_round_at_full_speed_keeps_the_limits():
+    rig = _FollowedRig(steering=Steering(mode='prior', replan_every=1))
+    rig.live(60)
+    rng, fastest, furthest, turned = np.random.default_rng(0), 0.0, 0.0, 0
+    for _ in range(60):
+        rig.want(rng.uniform(-3, 3, 2))
+        for _ in range(int(rng.integers(2, 60))):
+            before = rig.arm.velocity
+            rig.live(1)
+            fastest = max(fastest, abs(rig.arm.velocity).max())
+            furthest = max(furthest, abs(rig.arm.position).max())
+            turned += bool((before * rig.arm.velocity < 0).any())
+    assert fastest > 0.9 * _SPEED and turned > 20
+    assert furthest == pytest.approx(2.0, abs=1e-9)
+
+
+# So much beyond a limit does a cubic lead that replaces one which brakes towards that limit.
+_BEYOND = 0.08 * _STEP
 _PLACES = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
 _EVENTS = st.lists(st.one_of(
     st.tuples(st.just('serves'), st.integers(1, 60)),
@@ -434,20 +577,29 @@ _EVENTS = st.lists(st.one_of(
     st.tuples(st.just('person'), st.one_of(
         st.tuples(st.just('arm'), _PLACES), st.just(('hand', (0.3,))))),
     st.tuples(st.just('plans'), _PLACES),
+    st.tuples(st.just('plans'), st.lists(_PLACES, min_size=_HORIZON, max_size=_HORIZON)),
     st.tuples(st.just('takes_ms'), st.sampled_from([0, 3, 40, 170, 5000])),
     st.tuples(st.just('e_stop'), st.booleans()),
     st.tuples(st.just('armed'), st.just(True)),
     st.tuples(st.just('armed'), st.booleans()),
     st.tuples(st.just('sees'), st.booleans()),
+    st.tuples(st.just('jumps'), st.sampled_from([-400, -5, 5, 30, 50, 95, 400, 60_000])),
     st.tuples(st.just('deactivated'), st.none())), max_size=30)
+
+
+# With a `start` that refuses, and led in from the observed joints wherever they are.
+_BEGINNINGS = (_CONTRACT, parse_contract(_TEXT.replace(
+    '      start: {observation: joints, within: [0.5, 0.5]}\n', '')))
 
 
 @settings(max_examples=150)
 @given(events=_EVENTS, ramp_s=st.sampled_from([0.0, 0.3]),
-       join=st.sampled_from(['replace', 'ensemble']))
-def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(events, ramp_s, join):
+       join=st.sampled_from(['replace', 'ensemble']), contract=st.sampled_from(_BEGINNINGS))
+def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(
+        events, ramp_s, join, contract):
     rig = _FollowedRig(
-        ramp_s=ramp_s, steering=Steering(mode='prior', replan_every=3, join=join))
+        contract=contract, ramp_s=ramp_s,
+        steering=Steering(mode='prior', replan_every=3, join=join))
     rig.live(60)
     assert rig.reached > 0.1
     for event in events:

@@ -1,5 +1,6 @@
 """Inference in a process that may be slow, stand still or die: nobody else waits for it."""
 
+import errno
 import os
 from pathlib import Path
 import signal
@@ -117,6 +118,24 @@ def test_frames_may_lie_otherwise_in_memory(start):
     frame[-1, 0, 2] = 9
     process.submit(request('images', images=(frame.transpose(1, 0, 2),)))
     assert process.wait().actions[0, 0] == 9.0
+
+
+def test_pictures_without_room_are_refused_in_one_line(start, monkeypatch):
+    process = start()
+
+    made = []
+
+    def full(file, *_):
+        made.append(os.readlink(f'/proc/self/fd/{file}'))
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(os, 'posix_fallocate', full)
+    with pytest.raises(InferenceDied, match=r'no room for pictures of 0\.9 MB \(No space left'):
+        process.submit(request('images', images=(np.zeros((480, 640, 3), np.uint8),)))
+    assert not os.path.exists(made[0])
+    monkeypatch.undo()
+    process.submit(request('images', images=(np.zeros((480, 640, 3), np.uint8),)))
+    assert process.wait().actions[0, 0] == 0.0
 
 
 def test_an_error_or_nan_of_the_network_is_an_answer(start):

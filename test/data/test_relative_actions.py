@@ -42,7 +42,7 @@ def test_what_is_learnt_fills_the_range_at_every_step():
     actions, observations, offsets = moves(5000)
     relative = RelativeActions.fit(ROBOT, actions, observations)
     learnt = relative.learnt(actions, observations)
-    assert relative.active and learnt.dtype == np.float32 and learnt.shape == actions.shape
+    assert learnt.dtype == np.float32 and learnt.shape == actions.shape
     np.testing.assert_array_equal(learnt[..., 0], actions[..., 0])
     largest = np.abs(learnt[..., 1:]).max(axis=0)
     assert (largest > 0.85).all() and (largest <= 1).all()
@@ -81,13 +81,8 @@ def test_a_joint_that_never_moved_has_a_range():
     assert np.isfinite(relative.learnt(actions, observations)).all()
 
 
-def test_without_relative_actions_nothing_changes():
+def test_what_actions_are_relative_to_belongs_to_the_data():
     plain = parse_contract(ROBOT.text.replace('relative_to: joints, ', ''))
-    actions, observations, _ = moves(10)
-    relative = RelativeActions.fit(plain, actions, observations)
-    assert not relative.active
-    np.testing.assert_array_equal(relative.learnt(actions, observations), actions)
-    np.testing.assert_array_equal(relative.absolute(actions, observations), actions)
     assert plain.data_hash != ROBOT.data_hash
     assert plain.deployment_hash == ROBOT.deployment_hash
 

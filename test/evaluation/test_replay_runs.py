@@ -235,6 +235,14 @@ def test_the_robots_contract_decides_on_limits_and_ages(tmp_path):
     assert figures['fit_ticks'] == figures['as_executed']['ticks'] == 0
 
 
+def test_what_was_recorded_need_not_follow_the_policy(tmp_path):
+    bag = write_bag(tmp_path / 'bag', drive(CONTRACT, seed=3, command=operator(3)), 'mcap')
+    start = 'start: {observation: joints, names: [elbow], within: [100], lag: [0.001]}'
+    followed = contract(('high: [0.085]}', f'high: [0.085]}}\n    limits: {{{start}}}'))
+    executed = replay(bag, BUNDLE, contract=followed).figures['as_executed']
+    assert executed['ticks'] == 60
+
+
 def test_the_policy_may_see_less_than_was_recorded(tmp_path):
     load = """
   - key: load

@@ -7,10 +7,12 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
 from lps_ros.data.cache import TrainingCache
+from lps_ros.data.relative_actions import RelativeActions
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.errors import BundleError
 from lps_ros.learning.trainer import Trainer
 from lps_ros.learning.trainer_config import TrainerConfig
+from lps_ros.learning.training_data import TrainingData
 import numpy as np
 import pytest
 
@@ -34,16 +36,16 @@ def settings(**changes):
         **changes})
 
 
-def recordings():
+def recordings(episodes=40):
     """Return episodes that go on by a hair's breadth at every tick, from anywhere."""
     rng = np.random.default_rng(0)
-    paths = [rng.uniform(-2, 2) + _STEP_RAD * np.arange(41) for _ in range(40)]
+    paths = [rng.uniform(-2, 2) + _STEP_RAD * np.arange(41) for _ in range(episodes)]
     positions = np.concatenate(paths)[:, None]
     names = ObservationEncoder(ROBOT).names
     return TrainingCache(
         observations=positions.astype(np.float32),
         actions=ActionCodec(ROBOT).normalise(positions + _STEP_RAD),
-        episode_offsets=np.arange(0, len(positions) + 1, 41), outcomes=np.ones(40, bool),
+        episode_offsets=np.arange(0, len(positions) + 1, 41), outcomes=np.ones(episodes, bool),
         paths=(), names=names, action_names=ActionCodec(ROBOT).names)
 
 
@@ -101,3 +103,24 @@ def test_fine_tuning_keeps_the_range(made, tmp_path):
                         tmp_path / 'run').run().bundle
     np.testing.assert_array_equal(
         load_bundle(tuned).policy.relative.spread, load_bundle(made).policy.relative.spread)
+
+
+def test_the_range_of_long_recordings_is_that_of_some_of_their_chunks(monkeypatch, tmp_path):
+    fit, counts = RelativeActions.fit, []
+    monkeypatch.setattr(RelativeActions, 'fit', lambda contract, actions, observations: (
+        counts.append(len(actions)), fit(contract, actions, observations))[1])
+    for episodes in (40, 2000):
+        use_cache(monkeypatch, recordings(episodes))
+        data = TrainingData.open(tmp_path, ROBOT, settings())
+        np.testing.assert_allclose(
+            data.relative.spread[:, 0] * 6.2832, 1.1 * _STEP_RAD * np.arange(1, 6), rtol=0.01)
+    assert counts[0] == len(recordings().observations) - 40 and 10_000 < counts[1] <= 20_000
+
+
+def test_where_no_action_is_relative_nothing_is_fitted(monkeypatch, tmp_path):
+    monkeypatch.setattr(RelativeActions, 'fit', None)
+    use_cache(monkeypatch, recordings())
+    plain = parse_contract(ROBOT.text.replace('relative_to: joints, ', ''))
+    bundle = Trainer(settings(steps=1), 'dataset', plain, tmp_path / 'run').run().bundle
+    assert load_bundle(bundle).policy.relative is None
+    assert 'spread' not in json.loads((bundle / 'policy.json').read_text())['actions']

@@ -167,6 +167,22 @@ def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(
     robot.node.destroy_publisher(teleop)
 
 
+def test_a_person_who_is_refused_stops_the_policy_until_they_let_go(robot):
+    teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
+    robot.until(teleop.get_subscription_count)
+    robot.trigger('policy/arm')
+    _moves(robot)
+    message = _twist(0.1)
+    message.header.frame_id = 'tool0'
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(message))
+    _rests(robot, 'a command of teleoperation was refused')
+    _silent_for(robot, 10)
+    robot.node.destroy_timer(hand)
+    _moves(robot)
+    assert robot.statuses[-1]['armed']
+    robot.node.destroy_publisher(teleop)
+
+
 def test_a_disarmed_node_passes_teleoperation_on_and_stops_after_it(robot):
     teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
     robot.until(teleop.get_subscription_count)

@@ -1,0 +1,88 @@
+"""Where a motion begins, and whether the robot follows it."""
+
+from collections.abc import Collection
+from collections.abc import Mapping
+
+from lps_ros.contract import ActionCodec
+from lps_ros.contract import Contract
+from lps_ros.contract import observed_place
+from lps_ros.control.limits import CommandLimiter
+from lps_ros.control.limits import CommandRefused
+import numpy as np
+
+
+class Whereabouts:
+    """
+    Compares commands (A,) with where the robot is by its observations.
+
+    Methods take rows by key, (W,) each. What nothing observes, see `observed_place`, is NaN.
+    """
+
+    def __init__(self, contract: Contract, limiter: CommandLimiter) -> None:
+        """Take where each action is observed, and how far its commands may be from there."""
+        self._names = ActionCodec(contract).names
+        step = limiter.step
+        # Without a `start` a motion may begin at the command in force if that is a step away.
+        self._within = np.where(np.isfinite(step), step, 0.0)
+        self._start, self._lag = np.full(len(step), np.inf), np.full(len(step), np.inf)
+        self._places = []
+        for action in contract.actions:
+            place = observed_place(contract, action)
+            if place is None:
+                continue
+            first = limiter.columns(action.key).start
+            columns = slice(first, first + len(place.columns))
+            self._places.append((action.key, place.observation, columns, list(place.columns)))
+            start = action.limits.start
+            if start is not None:
+                self._within[columns] = self._start[columns] = start.within
+            if start is not None and start.lag is not None:
+                self._lag[columns] = start.lag
+
+    def observed(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Return where the robot is (A,)."""
+        where = np.full(len(self._names), np.nan)
+        for _, key, columns, observed in self._places:
+            if key in rows:
+                where[columns] = rows[key][observed]
+        return where
+
+    def begin(
+            self, in_force: np.ndarray, rows: Mapping[str, np.ndarray],
+            keys: Collection[str] | None = None) -> np.ndarray:
+        """
+        Return from where a motion begins (A,): the command in force, where the robot is near it.
+
+        Where it is farther, because it was moved otherwise or was never commanded, its observed
+        position counts. keys: the actions that are commanded, all unless given. Raises
+        CommandRefused where one of them was never commanded and is not observed, as it could be.
+        """
+        observed = self.observed(rows)
+        left = ~(np.abs(in_force - observed) <= self._within) & np.isfinite(observed)
+        begin = np.where(left, observed, in_force)
+        for key, observation, columns, _ in self._places:
+            if (keys is None or key in keys) and np.isnan(begin[columns]).any():
+                raise CommandRefused(
+                    f"where {key} is cannot be told without observation '{observation}'")
+        return begin
+
+    def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
+        """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
+        observed = self.observed(rows)
+        distance = np.abs(physical - observed)
+        # Not-a-number is too far as well, where there is a limit.
+        for i in np.flatnonzero(np.isfinite(self._start) & ~(distance <= self._start)):
+            raise CommandRefused(
+                f'{self._names[i]} begins {distance[i]:.4g} from the observed {observed[i]:.4g}, '
+                f'expected at most {self._start[i]:.4g}; bring the robot to where demonstrations '
+                'start')
+
+    def check_follows(self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
+        """Raise CommandRefused where the robot is too far from the command in force (A,)."""
+        observed = self.observed(rows)
+        for i in np.flatnonzero(
+                np.isfinite(self._lag) & ~(np.abs(in_force - observed) <= self._lag)):
+            raise CommandRefused(
+                f'{self._names[i]} does not follow: commanded to {in_force[i]:.4g}, observed at '
+                f'{observed[i]:.4g}, expected at most {self._lag[i]:.4g} apart; see whether its '
+                'controller is active and no protective stop holds the arm')
