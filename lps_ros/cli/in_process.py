@@ -9,8 +9,8 @@ from typing import Any
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import OutgoingMessage
+from lps_ros.control.execution import Execution
 from lps_ros.control.gates import ObservationGate
-from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import InlineInference
 from lps_ros.control.planning import Steering

@@ -10,8 +10,8 @@ from lps_ros.cli.in_process import feed
 from lps_ros.cli.in_process import Motion
 from lps_ros.cli.in_process import observed
 from lps_ros.contract import Contract
+from lps_ros.control.execution import Execution
 from lps_ros.control.pilot import Decision
-from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import Planner
 from lps_ros.control.planning import PlanRequest

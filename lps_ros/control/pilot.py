@@ -17,6 +17,7 @@ from lps_ros.control.chunk_planner import PlanFailed
 from lps_ros.control.chunk_schedule import ChunkSchedule
 from lps_ros.control.chunk_schedule import ChunkStep
 from lps_ros.control.command_in_force import CommandInForce
+from lps_ros.control.execution import Execution
 from lps_ros.control.gates import ObservationGate
 from lps_ros.control.gates import Reason
 from lps_ros.control.limits import CommandLimiter
@@ -34,28 +35,6 @@ import numpy as np
 _MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
 # Of a motion, after which the robot has had time to begin to move.
 _FOLLOWS_TICKS = 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Execution:
-    """
-    How chunks meet time.
-
-    waits: time stands still while a plan is made, as in lock-step with a simulator;
-    moved_otherwise: somebody else moves the robot, so that it need not follow the commands;
-    stops_to_think: a chunk is planned when the one before is used up, and the robot stands
-    meanwhile; ramp_s: a motion is led in over so long; patience_s: a stop that lasts longer
-    disarms, since nobody expects the robot to go on by itself; max_unfamiliarity of an
-    observation, max_disagreement of the critics on its chunk: beyond, the policy does not act.
-    """
-
-    waits: bool = False
-    moved_otherwise: bool = False
-    stops_to_think: bool = False
-    ramp_s: float = 0.0
-    patience_s: float = 2.0
-    max_unfamiliarity: float = math.inf
-    max_disagreement: float = math.inf
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

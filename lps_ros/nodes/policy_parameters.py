@@ -5,7 +5,7 @@ import math
 from typing import Any
 
 from lps_ros.control.authority import AuthorityLimits
-from lps_ros.control.pilot import Execution
+from lps_ros.control.execution import Execution
 from lps_ros.control.planning import Steering
 from lps_ros.nodes.parameters import declare
 from rcl_interfaces.msg import SetParametersResult

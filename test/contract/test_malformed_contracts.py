@@ -10,7 +10,7 @@ from lps_ros.contract import ContractError
 from lps_ros.contract import load_contract
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
-from lps_ros.control.pilot import Execution
+from lps_ros.control.execution import Execution
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import InlineInference
 from lps_ros.control.planning import Steering

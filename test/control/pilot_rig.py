@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Authority
-from lps_ros.control.pilot import Execution
+from lps_ros.control.execution import Execution
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import PlanServer

@@ -13,8 +13,8 @@ from lps_ros.contract import MessageError
 from lps_ros.contract import ObservationEncoder
 from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Source
+from lps_ros.control.execution import Execution
 from lps_ros.control.limits import CommandRefused
-from lps_ros.control.pilot import Execution
 from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import InlineInference
 from lps_ros.control.planning import Steering

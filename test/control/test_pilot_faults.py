@@ -1,7 +1,7 @@
 """Whatever fails ends in one stop at the next tick; what a person has to look at disarms."""
 
+from lps_ros.control.execution import Execution
 from lps_ros.control.gates import Reason
-from lps_ros.control.pilot import Execution
 from lps_ros.control.planning import InlineInference
 import numpy as np
 from pilot_rig import acting

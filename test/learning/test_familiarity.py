@@ -52,7 +52,8 @@ def test_the_farthest_value_counts(familiarity):
 
 
 @pytest.mark.parametrize(
-    'folder', ['models/ur5e_cube', 'models/ur5e_cube_camera', 'test/bundles/ur5e_cube_first'])
+    'folder', ['models/ur5e_cube', 'models/ur5e_cube_camera', 'models/ur5e_cube_joints',
+               'test/bundles/ur5e_cube_first'])
 def test_bundles_of_before_tell_it_too(folder):
     policy = load_bundle(ROOT / folder).policy
     statistics = json.loads((ROOT / folder / 'policy.json').read_text())['observation_statistics']

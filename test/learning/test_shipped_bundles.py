@@ -15,6 +15,8 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.parametrize(('folder', 'first_action', 'q'), [
     ('test/bundles/ur5e_cube_first', [0.06936, -0.07347, -0.02509, 0.21391, -0.15282], -16.4917),
     ('models/ur5e_cube', [0.05594, 0.01934, 0.06979, -0.02883, -0.43069], -20.5724),
+    ('models/ur5e_cube_joints',
+     [-0.29284, -0.25518, 0.68128, -0.33734, -0.24985, -0.03296, 1.0], -21.0474),
     ('models/ur5e_cube_camera', [-0.00178, -0.03476, -0.15261, -0.00962, -0.66097], -38.2348)])
 def test_plans_the_same_chunk_as_the_version_that_made_it(folder, first_action, q):
     bundle = load_bundle(ROOT / folder)
@@ -25,7 +27,7 @@ def test_plans_the_same_chunk_as_the_version_that_made_it(folder, first_action, 
         mode='prior', candidates=4, rng=torch.Generator().manual_seed(0))
     np.testing.assert_allclose(plan.actions[0], first_action, atol=1e-4)
     assert plan.q == pytest.approx(q, abs=1e-2)
-    shipped = load_contract(ROOT / 'config' / 'ur5e_cube.yaml').subset(
+    shipped = load_contract(ROOT / 'config' / f'{bundle.contract.name}.yaml').subset(
         [spec.key for spec in bundle.contract.observations])
     assert not differences(bundle.contract, shipped).data
 
@@ -34,6 +36,12 @@ def test_the_card_of_the_shipped_bundle_has_command_and_figures():
     card = (ROOT / 'models' / 'ur5e_cube' / 'README.md').read_text(encoding='utf-8')
     assert 'lps demo --full --demonstrations 150' in card
     assert 'At real time over ROS' in card and '| steered |' in card
+
+
+def test_the_card_of_the_bundle_that_moves_joints_has_command_and_figures():
+    card = (ROOT / 'models' / 'ur5e_cube_joints' / 'README.md').read_text(encoding='utf-8')
+    assert 'lps demo --full --joints' in card
+    assert '`lps demo --joints --in-process --episodes 100' in card and '| steered |' in card
 
 
 def test_the_card_of_the_bundle_that_sees_has_command_and_figures():

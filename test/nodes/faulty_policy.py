@@ -25,7 +25,7 @@ class _Planner:
     def generator(self, seed):
         return None
 
-    def plan(self, observation, images=(), *, mode, candidates, strength, rng):
+    def plan(self, observation, images=(), *, mode, candidates, strength, rng, **join):
         actions = np.full((self.horizon, 5), -0.25 if self._fault == 'other' else 0.25, np.float32)
         # Warm-up plans from zeros, which no robot observes.
         if not observation.any():

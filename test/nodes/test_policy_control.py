@@ -6,7 +6,7 @@ from builtin_interfaces.msg import Duration
 from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Authority
 from lps_ros.control.authority import Source
-from lps_ros.control.pilot import Execution
+from lps_ros.control.execution import Execution
 from lps_ros.control.planning import Steering
 from lps_ros.nodes.policy_bundle import BundleFacts
 from lps_ros.nodes.policy_control import PolicyControl
