@@ -19,9 +19,9 @@ from lps_ros.data.rosbag2_folder import keep_as_rosbag2
 _DISORDER_NS = 1_000_000_000
 
 
-def jumped_back(newest_ns: int, received_ns: int) -> bool:
-    """Tell whether a time of receipt is of another run of the clock than the newest so far."""
-    return received_ns < newest_ns - _DISORDER_NS
+def jumped_back(newest_ns: int, now_ns: int) -> bool:
+    """Tell whether a reading is of another run of the clock than the newest receipt so far."""
+    return now_ns < newest_ns - _DISORDER_NS
 
 
 class Recording:
@@ -63,16 +63,19 @@ class Recording:
 
     def write(
             self, topic: str, type_name: str, cdr: bytes, received_ns: int,
-            stamp_ns: int | None = None, *, sequence: int = 0) -> None:
+            stamp_ns: int | None = None, *, sequence: int = 0, now_ns: int | None = None) -> None:
         """
         Append one serialised message; see `RawLogWriter.write`.
 
-        From the publisher's sequence numbers the messages lost on the way are counted. Raises
-        BagError where the clock has jumped back: what comes after cannot be put in order.
+        now_ns: the clock's reading, `received_ns` unless given: on a busy machine a message may
+        be taken long after it was received. From the publisher's sequence numbers the messages
+        lost on the way are counted. Raises BagError where the clock has jumped back: what comes
+        after cannot be put in order.
         """
-        if jumped_back(self._newest_ns, received_ns):
+        now_ns = received_ns if now_ns is None else now_ns
+        if jumped_back(self._newest_ns, now_ns):
             raise BagError(f'{self.path}: the clock jumped back by '
-                           f'{(self._newest_ns - received_ns) * 1e-9:.3f} s while recording; '
+                           f'{(self._newest_ns - now_ns) * 1e-9:.3f} s while recording; '
                            'record the episode again')
         self._newest_ns = max(self._newest_ns, received_ns)
         self._log.write(topic, type_name, cdr, received_ns, stamp_ns, sequence=sequence)

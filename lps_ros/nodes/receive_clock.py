@@ -16,6 +16,7 @@ Deliver = Callable[[int], None]
 _EVERY_READING = QoSProfile(depth=10_000)
 # Readings that are kept: at two a tick, far longer than any message is under way.
 _KEPT_READINGS = 2000
+_LOOK_S = 0.01
 # Messages that wait for the clock's next reading; when more come, it stands still.
 _MOST_HELD = 10_000
 
@@ -46,6 +47,14 @@ class ReceiveClock:
         """Whether the time is known: with simulated time, once /clock has been read."""
         return not self._simulated or bool(self._sent_ns)
 
+    def wait_until_running(self, longest_s: float) -> bool:
+        """Wait at most so long for a first reading of /clock; return whether there is one."""
+        deadline_s = time.monotonic() + longest_s
+        while not self.running and time.monotonic() < deadline_s:
+            drain(self._subscription, self._keep_reading)
+            time.sleep(_LOOK_S)
+        return self.running
+
     def message(self, info: dict[str, Any], deliver: Deliver) -> None:
         """Call `deliver(received_ns)` for a message, given its MessageInfo."""
         if self._simulated:
@@ -59,6 +68,16 @@ class ReceiveClock:
             self._hold(time.time_ns(), deliver)
         else:
             deliver(self._node.get_clock().now().nanoseconds)
+
+    def reading_ns(self, received_ns: int) -> int:
+        """
+        Return the reading of the clock by which to judge whether it has jumped back.
+
+        A message's own time would not do: a busy executor takes it long after its receipt. With
+        simulated time messages are delivered in order, at their reading.
+        """
+        return received_ns if self._simulated else max(
+            received_ns, self._node.get_clock().now().nanoseconds)
 
     def flush(self) -> None:
         """Deliver all that is held, by the readings that have arrived so far."""

@@ -39,6 +39,7 @@ from std_srvs.srv import Trigger
 
 # A slow disk may hold up the executor for this many messages before one is lost.
 _QUEUE_DEPTH = 200
+_CLOCK_S = 2.0
 _SETTLE_S = 0.02
 
 
@@ -158,14 +159,15 @@ class RecorderNode(Node):
 
     def _keep(
             self, topic: str, type_name: str, cdr: bytes, sequence: int, received_ns: int) -> None:
-        if jumped_back(self._newest_ns, received_ns):
+        now_ns = self._receive_clock.reading_ns(received_ns)
+        if jumped_back(self._newest_ns, now_ns):
             # A simulator was started again: nothing from before is in force.
             self._newest.clear()
             self._newest_ns = 0
         self._newest[topic] = (cdr, sequence, received_ns)
         self._newest_ns = max(self._newest_ns, received_ns)
         self._append(lambda recording: recording.write(
-            topic, type_name, cdr, received_ns, sequence=sequence))
+            topic, type_name, cdr, received_ns, sequence=sequence, now_ns=now_ns))
 
     def _append(self, write: Callable[[Recording], None]) -> None:
         """Add to the recording, if there is one; an error ends it and leaves its log."""
@@ -195,7 +197,8 @@ class RecorderNode(Node):
     def _start(self) -> str:
         if self._recording is not None:
             raise StartError('already recording; save or discard the episode first')
-        if not self._receive_clock.running:
+        # A simulator that has just been found may not have been heard yet.
+        if not self._receive_clock.wait_until_running(_CLOCK_S):
             raise StartError('found no reading of /clock, which use_sim_time needs; start the '
                              'simulator, or the recorder without use_sim_time')
         self._lost = ''

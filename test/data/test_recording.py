@@ -143,6 +143,21 @@ def test_a_frame_that_cannot_be_decoded_is_left_out_and_counted(tmp_path):
             assert episode.statistics('front')['count'] == 9
 
 
+def test_what_a_busy_recorder_takes_late_is_put_in_order(tmp_path):
+    recording = Recording.begin(tmp_path, contract())
+    recording.event('start', MS)
+    messages, end_ns = motion(60), 60 * PERIOD_NS
+    # Joint states, all taken after everything else, are up to 3 s older than the newest message.
+    for message in sorted(messages, key=lambda message: message.topic == 'joint_states'):
+        recording.write(*message, now_ns=end_ns)
+    with pytest.raises(BagError, match=r'jumped back by 1\.960 s'):
+        recording.write(*joints(end_ns, 0.0), now_ns=end_ns - 2000 * MS)
+    recording.event('success', end_ns)
+    with Episode.open(recording.save()) as episode:
+        received = episode.received_ns('joints')
+    assert list(received) == [tick * PERIOD_NS for tick in range(60)]
+
+
 def test_a_clock_that_jumps_back_ends_the_recording_with_one_line(tmp_path):
     recording = Recording.begin(tmp_path, contract())
     recording.write(*joints(4000 * MS, 0.0))
