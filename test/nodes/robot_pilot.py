@@ -39,20 +39,23 @@ def robot_without_ros():
 
 
 class Pilot:
-    """Drives the robot of one ROS domain; use as a context manager."""
+    """Drives the robot of one ROS domain, or only looks on; use as a context manager."""
 
-    def __init__(self, domain):
+    def __init__(self, domain, *, drives=True):
         self._context = rclpy.Context()
         rclpy.init(context=self._context, domain_id=domain)
         node = self.node = Node('pilot', context=self._context)
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(node)
         self._remote = Remote(node, self.spin_once)
-        self._twist = node.create_publisher(TwistStamped, 'servo_node/delta_twist_cmds', COMMAND)
-        self._joints = node.create_publisher(
-            JointTrajectory, 'joint_trajectory_controller/joint_trajectory', COMMAND)
-        self._gripper = node.create_publisher(
-            Float64MultiArray, 'gripper_controller/commands', COMMAND)
+        self._commands = (
+            node.create_publisher(TwistStamped, 'servo_node/delta_twist_cmds', COMMAND),
+            node.create_publisher(
+                JointTrajectory, 'joint_trajectory_controller/joint_trajectory', COMMAND),
+            node.create_publisher(Float64MultiArray, 'gripper_controller/commands', COMMAND),
+        ) if drives else ()
+        if drives:
+            self._twist, self._joints, self._gripper = self._commands
         self.clock, self.flags, self.complaints = [], [], []
         self.heard = {'joints': {}, 'tool': {}, 'cube': {}, 'goal': {}, 'image': {}, 'info': {}}
         self.status = {}
@@ -139,9 +142,8 @@ class Pilot:
 
     def connect(self):
         """Wait until the robot hears the commands and the clock is heard."""
-        self.until(lambda: self._twist.get_subscription_count()
-                   and self._joints.get_subscription_count()
-                   and self._gripper.get_subscription_count() and self.clock and self.status)
+        self.until(lambda: all(each.get_subscription_count() for each in self._commands)
+                   and self.clock and self.status)
 
     def trigger(self, service):
         """Call a service and wait for its answer."""

@@ -44,7 +44,8 @@ def test_the_arm_comes_to_rest(
     file = tmp_path / 'robot.yaml'
     file.write_text(CONTRACT_FILE.read_text(encoding='utf-8').replace(
         '    unit: rad\n', f'    unit: rad\n    send: {send}\n'))
-    with NodeProcesses(tmp_path / 'logs') as nodes, Pilot(ros_domain) as pilot:
+    with NodeProcesses(tmp_path / 'logs') as nodes, Pilot(
+            ros_domain, drives=False) as pilot:
         nodes.start('simulated_robot', {'mode': 'free', 'seed': SEED, 'episode_steps': 0})
         pilot.connect()
         nodes.start('policy', {
