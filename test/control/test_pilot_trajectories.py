@@ -1,130 +1,33 @@
 """A channel with `send: chunk`: what follows a command is sent with it, and ended by a stop."""
 
-from hypothesis import given
-from hypothesis import settings
-from hypothesis import strategies as st
-from lps_ros.contract import extract
-from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Source
-from lps_ros.control.clock_watch import ClockWatch
 from lps_ros.control.gates import Reason
 from lps_ros.control.planning import Steering
-from lps_ros.nodes.ros_messages import stamp_ns
-from lps_ros.nodes.ros_messages import to_ros
-from lps_ros.sim.trajectory import JointTrajectory
-from lps_ros.sim.trajectory import TrajectoryFollower
 import numpy as np
 from pilot_rig import acting
 from pilot_rig import LATE_MS
-from pilot_rig import LOOK_MS
 from pilot_rig import MS
 from pilot_rig import PERIOD_MS
-from pilot_rig import Rig
 from pilot_rig import speed
-from pilot_rig import TASK
 from pilot_rig import texts
-from pilot_rig import TimeTeller
 import pytest
-
-_SPEED = 3.0  # rad/s
-_STEP = _SPEED / 1.5 * 0.05  # rad a tick, so that a cubic keeps the speed
-_TEXT = f"""
-name: arm
-rate_hz: 20
-observations:
-  - {{key: joints, topic: joint_states, type: sensor_msgs/msg/JointState, fields: [position],
-     names: [a, b], max_age_s: 0.1}}
-actions:
-  - key: arm
-    topic: arm_controller/joint_trajectory
-    type: trajectory_msgs/msg/JointTrajectory
-    names: [a, b]
-    scale: {{low: [-3, -3], high: [3, 3]}}
-    limits:
-      low: [-2, -2]
-      high: [2, 2]
-      velocity: [{_SPEED}, {_SPEED}]
-      start: {{observation: joints, within: [0.5, 0.5]}}
-    stop: hold
-    send: chunk
-  - key: hand
-    topic: hand_controller/joint_trajectory
-    type: trajectory_msgs/msg/JointTrajectory
-    names: [c]
-    scale: {{low: [0], high: [1]}}
-    stop: hold
-  - key: twist
-    topic: twist
-    type: geometry_msgs/msg/TwistStamped
-    frame_id: base_link
-    fields: [linear.x]
-    scale: {{low: [-1], high: [1]}}
-    stop: zeros
-{TASK}
-"""
-_CONTRACT = parse_contract(_TEXT)
-_HORIZON = 6
-
-
-class _ArmRig(Rig):
-    """The robot stands at `at`; each plan wants `wants`, or a path (6, 2) of the arm."""
-
-    def __init__(self, *, wants=(0.3, -0.3), at=(0.0, 0.0), contract=_CONTRACT, **how):
-        super().__init__(contract, horizon=_HORIZON, planner=TimeTeller(_HORIZON, 4), **how)
-        self.at, self.jumped_ns = at, 0
-        self.pilot.steady_s = lambda: (self.now_ns - self.jumped_ns) * 1e-9
-        self.want(wants)
-
-    def jump(self, by_ms):
-        self.now_ns += by_ms * MS
-        self.jumped_ns += by_ms * MS
-
-    def want(self, wants):
-        self.planner.actions = np.full((_HORIZON, 4), [0.0, 0.0, 0.0, 0.4])
-        self.planner.actions[:, :2] = np.array(wants) / 3
-
-    def observe(self, time_ms, value=None):
-        self.pilot.gate.accept('joints', np.array(self.at, float), stamp_ns=None,
-                               received_ns=round(time_ms * MS))
-
-    def serve(self, first, last):
-        return [self.tick(tick) for tick in range(first, last + 1)]
-
-
-class _Trajectory:
-    """The arm's one message among others, as ROS has it."""
-
-    def __init__(self, messages):
-        message, = [message for message in messages if message.key == 'arm']
-        self.topic, ros = message.topic, to_ros(message)
-        self.stamp_ns = stamp_ns(ros)
-        self.joints = list(ros.joint_names)
-        self.times_ms = [point.time_from_start.sec * 1000 + point.time_from_start.nanosec / MS
-                         for point in ros.points]
-        self.positions = np.array([point.positions for point in ros.points])
-        self.velocities = np.array([point.velocities for point in ros.points])
-        self.row = extract(_CONTRACT.action('arm'), ros)
-
-
-def _keys(messages):
-    return [message.key for message in messages]
-
-
-def _holds_at(messages, position, within_ms=PERIOD_MS):
-    """Tell whether the arm is to come to rest there, in a period, and what else stops."""
-    arm = _Trajectory(messages)
-    return (arm.stamp_ns == 0 and arm.times_ms == pytest.approx([within_ms], abs=1e-3)
-            and arm.positions == pytest.approx(np.array([position]))
-            and not arm.velocities.any() and arm.velocities.shape == (1, 2)
-            and _keys(messages) == ['arm', 'twist'] and speed(messages[1]) == 0.0)
+from trajectory_rig import ArmRig
+from trajectory_rig import holds_at
+from trajectory_rig import HORIZON
+from trajectory_rig import keys_of
+from trajectory_rig import person
+from trajectory_rig import SPEED
+from trajectory_rig import STEP
+from trajectory_rig import TEXT
+from trajectory_rig import Trajectory
 
 
 def test_every_tick_sends_its_command_and_the_rest_of_the_chunk():
     path = np.outer(np.arange(1, 7), [0.05, -0.04])
-    rig = _ArmRig(wants=path)
+    rig = ArmRig(wants=path)
     decisions = rig.serve(1, 6)
     for tick, decision in enumerate(decisions, 1):
-        arm = _Trajectory(decision.messages)
+        arm = Trajectory(decision.messages)
         assert arm.topic == 'arm_controller/joint_trajectory' and arm.joints == ['a', 'b']
         assert arm.stamp_ns == (tick * PERIOD_MS + LATE_MS) * MS
         assert arm.times_ms == [PERIOD_MS * n for n in range(1, 8 - tick)]
@@ -137,7 +40,7 @@ def test_every_tick_sends_its_command_and_the_rest_of_the_chunk():
 
 
 def test_the_other_channels_are_sent_their_command_alone():
-    _, hand, twist = _ArmRig().tick(1).messages
+    _, hand, twist = ArmRig().tick(1).messages
     assert hand.content['points'] == [
         {'positions': [0.5], 'time_from_start': {'sec': 0, 'nanosec': PERIOD_MS * MS}}]
     assert speed(twist) == pytest.approx(0.4)
@@ -145,20 +48,20 @@ def test_the_other_channels_are_sent_their_command_alone():
 
 @pytest.mark.parametrize('ramp_s', [0.0, 0.2])
 def test_what_is_sent_ahead_is_what_is_commanded_then(ramp_s):
-    rig = _ArmRig(wants=(0.4, -0.3), ramp_s=ramp_s)
+    rig = ArmRig(wants=(0.4, -0.3), ramp_s=ramp_s)
     decisions = rig.serve(1, 6)
     commands = np.array([decision.command[:2] for decision in decisions])
-    assert 0.0 < abs(commands[0]).max() <= _STEP
+    assert 0.0 < abs(commands[0]).max() <= STEP
     for i, decision in enumerate(decisions):
         np.testing.assert_allclose(
-            _Trajectory(decision.messages).positions, commands[i:], atol=1e-6)
+            Trajectory(decision.messages).positions, commands[i:], atol=1e-6)
 
 
 def test_an_ensemble_is_sent_as_it_will_be_executed():
-    rig = _ArmRig(steering=Steering(mode='prior', replan_every=2, join='ensemble'))
+    rig = ArmRig(steering=Steering(mode='prior', replan_every=2, join='ensemble'))
     rig.serve(1, 2)
     rig.want((-0.15, 0.3))
-    ahead = _Trajectory(rig.tick(3).messages).positions
+    ahead = Trajectory(rig.tick(3).messages).positions
     rig.pilot.steering = Steering(mode='prior', join='ensemble')
     commands = [decision.command[:2] for decision in rig.serve(4, 8)]
     np.testing.assert_allclose(ahead[1:], commands, atol=1e-6)
@@ -168,29 +71,29 @@ def test_an_ensemble_is_sent_as_it_will_be_executed():
 
 def test_every_point_is_within_the_limits():
     rng = np.random.default_rng(0)
-    rig = _ArmRig(wants=(0.4, -0.4), steering=Steering(mode='prior', replan_every=1))
+    rig = ArmRig(wants=(0.4, -0.4), steering=Steering(mode='prior', replan_every=1))
     before = np.zeros(2)
     for tick in range(1, 60):
-        arm = _Trajectory(rig.tick(tick).messages)
-        assert abs(np.diff(arm.positions, axis=0, prepend=before[None])).max() <= _STEP + 1e-9
-        assert abs(arm.positions).max() <= 2.0 and abs(arm.velocities).max() <= _SPEED / 1.5 + 1e-9
+        arm = Trajectory(rig.tick(tick).messages)
+        assert abs(np.diff(arm.positions, axis=0, prepend=before[None])).max() <= STEP + 1e-9
+        assert abs(arm.positions).max() <= 2.0 and abs(arm.velocities).max() <= SPEED / 1.5 + 1e-9
         before = arm.positions[0]
-        rig.want(rng.uniform(-3, 3, (_HORIZON, 2)))
+        rig.want(rng.uniform(-3, 3, (HORIZON, 2)))
     assert abs(before).max() > 0.5
 
 
 def test_a_new_chunk_is_told_as_it_is_sent():
-    rig = _ArmRig()
+    rig = ArmRig()
     decision = rig.tick(1)
-    told = _Trajectory(decision.chunks)
+    told = Trajectory(decision.chunks)
     assert told.topic == 'chunk/arm'
-    np.testing.assert_array_equal(told.positions, _Trajectory(decision.messages).positions)
+    np.testing.assert_array_equal(told.positions, Trajectory(decision.messages).positions)
     assert rig.tick(2).chunks == ()
 
 
 @pytest.mark.parametrize(('send', 'times'), [('point', 0), ('chunk', 4)])
 def test_what_follows_is_only_worked_out_where_it_is_sent(send, times, monkeypatch):
-    rig = _ArmRig(contract=_TEXT.replace('send: chunk', f'send: {send}'))
+    rig = ArmRig(contract=TEXT.replace('send: chunk', f'send: {send}'))
     rig.pilot.shows_chunks = False
     ahead, calls = rig.pilot.schedule.ahead, []
     monkeypatch.setattr(rig.pilot.schedule, 'ahead',
@@ -234,10 +137,10 @@ def _misshapen_plan(rig):
     (_disarm, 0.3), (_e_stop, 0.24), (_deactivate, 0.24), (_no_number, 0.3),
     (_misshapen_plan, 0.3)])
 def test_a_stop_ends_the_chunk_half_a_step_from_where_it_has_got_to(cause, at):
-    rig = _ArmRig(wants=(0.5, -0.5))
+    rig = ArmRig(wants=(0.5, -0.5))
     rig.serve(1, 3)
     stop = cause(rig)
-    assert not stop.acting and _holds_at(stop.messages, [at + _STEP / 2, -at - _STEP / 2])
+    assert not stop.acting and holds_at(stop.messages, [at + STEP / 2, -at - STEP / 2])
 
 
 @pytest.mark.parametrize(('path', 'after_ms', 'at', 'within_ms'), [
@@ -248,42 +151,42 @@ def test_a_stop_ends_the_chunk_half_a_step_from_where_it_has_got_to(cause, at):
     ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 295, 0.6, 7.703),  # at 0.5981, 0.74 rad/s
 ])
 def test_a_stop_does_not_lead_beyond_where_the_chunk_leads(path, after_ms, at, within_ms):
-    rig = _ArmRig(wants=np.outer(path, [1, -1]))
+    rig = ArmRig(wants=np.outer(path, [1, -1]))
     rig.tick(1)
     rig.now_ns += after_ms * MS
-    assert _holds_at(rig.pilot.stop(rig.now_ns), [at, -at], within_ms)
+    assert holds_at(rig.pilot.stop(rig.now_ns), [at, -at], within_ms)
 
 
 def test_stale_input_ends_the_chunk_where_it_has_got_to():
-    rig = _ArmRig(wants=(0.5, -0.5), takes_ms=3.0)
+    rig = ArmRig(wants=(0.5, -0.5), takes_ms=3.0)
     decisions = rig.run(1, 4)
     assert acting(decisions) == [2, 3, 4]
     decisions |= rig.run(5, 10, observe=False)
     last = acting(decisions)[-1]
-    assert last < 7 and _holds_at(decisions[last + 1].messages, decisions[last].command[:2])
+    assert last < 7 and holds_at(decisions[last + 1].messages, decisions[last].command[:2])
     assert all(decisions[tick].messages == () for tick in range(last + 2, 11))
 
 
 def test_a_chunk_that_is_used_up_ends_at_rest_and_then_stops():
-    rig = _ArmRig(takes_ms=3.0)
+    rig = ArmRig(takes_ms=3.0)
     decisions = rig.run(1, 4)
     rig.inference.takes_ms = 1000.0
     decisions |= rig.run(5, 20)
     last = acting(decisions)[-1]
-    arm = _Trajectory(decisions[last].messages)
+    arm = Trajectory(decisions[last].messages)
     assert arm.times_ms == [PERIOD_MS] and not arm.velocities.any()
     assert 'no action is left' in texts(decisions[last + 1])[0]
-    assert _holds_at(decisions[last + 1].messages, decisions[last].command[:2])
+    assert holds_at(decisions[last + 1].messages, decisions[last].command[:2])
 
 
 def test_after_ticks_that_were_not_served_it_goes_on_and_stops_where_it_has_got_to():
     path = np.outer(np.arange(1, 7), [0.1, -0.1])
     for stops in (False, True):
-        rig = _ArmRig(wants=path)
+        rig = ArmRig(wants=path)
         rig.tick(1)
         if stops:
             rig.authority.disarm('by request')
-            assert _holds_at(rig.tick(4).messages, path[2] + [_STEP / 2, -_STEP / 2])
+            assert holds_at(rig.tick(4).messages, path[2] + [STEP / 2, -STEP / 2])
         else:
             # Only a step further than the third, not than the first.
             np.testing.assert_allclose(rig.tick(4).command[:2], path[3], atol=1e-6)
@@ -291,17 +194,17 @@ def test_after_ticks_that_were_not_served_it_goes_on_and_stops_where_it_has_got_
 
 
 # Where it turns round it has to brake too.
-_TURN = _STEP / 2 * (1 - 2 / 3 + (1 + 2 / 3) ** 0.5)
+_TURN = STEP / 2 * (1 - 2 / 3 + (1 + 2 / 3) ** 0.5)
 
 
 @pytest.mark.parametrize('late_ms', [-10, 0, 1, 24])
 def test_a_tick_that_is_served_late_begins_from_where_the_chunk_has_got_to(late_ms):
-    rig = _ArmRig(wants=(0.5, -0.5), steering=Steering(mode='prior', replan_every=1))
+    rig = ArmRig(wants=(0.5, -0.5), steering=Steering(mode='prior', replan_every=1))
     rig.serve(1, 3)
     rig.now_ns += (PERIOD_MS + late_ms) * MS
     rig.observe(4 * PERIOD_MS)
     rig.want((-0.5, 0.5))
-    place = 0.3 + late_ms / PERIOD_MS * _STEP
+    place = 0.3 + late_ms / PERIOD_MS * STEP
     assert rig.pilot.tick(4, rig.clock_ns).command[:2] == pytest.approx(
         [place - _TURN, _TURN - place])
 
@@ -313,50 +216,50 @@ _JUMPS_MS = [60_000, 400, 150, -1000]
 @pytest.mark.parametrize('jump_ms', _JUMPS_MS)
 @pytest.mark.parametrize('looks', ['tick', 'watch'])
 def test_a_clock_that_jumps_does_not_hide_where_the_chunk_has_got_to(looks, jump_ms):
-    rig = _ArmRig(wants=(0.5, -0.5))
+    rig = ArmRig(wants=(0.5, -0.5))
     rig.serve(1, 2)
     rig.now_ns += PERIOD_MS * MS
     rig.jump(jump_ms)
     if looks == 'tick':
         stop = rig.pilot.tick(3 + jump_ms // PERIOD_MS, rig.clock_ns)
         assert texts(stop)
-        assert 'arm' not in _keys(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
+        assert 'arm' not in keys_of(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
     else:
         stop = rig.pilot.halt(_CLOCK, rig.now_ns)
-    assert _holds_at(stop.messages, [0.25, -0.25])
+    assert holds_at(stop.messages, [0.25, -0.25])
 
 
 @pytest.mark.parametrize('jump_ms', [30, 95, -30])
 def test_a_step_of_the_clock_is_no_step_of_the_command(jump_ms):
-    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig = ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
     before = rig.serve(1, 3)[-1].command[:2]
     rig.now_ns += PERIOD_MS * MS
     rig.jump(jump_ms)
     tick = rig.now_ns // (PERIOD_MS * MS)
     rig.observe(tick * PERIOD_MS)
     command = rig.pilot.tick(tick, rig.clock_ns).command
-    assert command is not None and abs(command[:2] - before).max() <= _STEP + 1e-9
+    assert command is not None and abs(command[:2] - before).max() <= STEP + 1e-9
 
 
 def test_a_clock_that_stands_still_does_not_hide_where_the_chunk_has_got_to():
-    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig = ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
     rig.tick(1)
     rig.jumped_ns -= 5 * PERIOD_MS * MS
-    assert _holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.55, -0.55])
+    assert holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.55, -0.55])
 
 
 def test_a_chunk_that_should_be_over_is_ended_where_the_clock_is_in_doubt():
-    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig = ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
     rig.tick(1)
     rig.now_ns += 10 * PERIOD_MS * MS
     rig.jump(-1000)
-    assert _holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.6, -0.6])
+    assert holds_at(rig.pilot.halt(_CLOCK, rig.now_ns).messages, [0.6, -0.6])
 
 
 @pytest.mark.parametrize('jump_ms', _JUMPS_MS)
 def test_a_simulated_clock_that_jumped_ends_the_chunk_at_the_command_sent_last(jump_ms):
     for tick_first in (False, True):
-        rig = _ArmRig(wants=(0.5, -0.5))
+        rig = ArmRig(wants=(0.5, -0.5))
         rig.pilot.steady_s = None
         command = rig.serve(1, 2)[-1].command
         rig.now_ns += (PERIOD_MS + jump_ms) * MS
@@ -366,28 +269,28 @@ def test_a_simulated_clock_that_jumped_ends_the_chunk_at_the_command_sent_last(j
         messages += rig.pilot.halt(_CLOCK, rig.now_ns).messages
         if tick_first and jump_ms == 150:
             continue  # a clock may skip so much; the arm goes by it too
-        assert _Trajectory(messages).positions == pytest.approx(np.array([command[:2]]))
+        assert Trajectory(messages).positions == pytest.approx(np.array([command[:2]]))
         rig.run(30, 33, observe=False)
         # The simulator may have begun again.
-        assert 'arm' not in _keys(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
+        assert 'arm' not in keys_of(rig.pilot.halt(_CLOCK, rig.now_ns).messages)
 
 
 def test_nothing_is_sent_where_nothing_is_under_way():
-    rig = _ArmRig(armed=False)
-    assert _keys(rig.tick(1).messages) == ['twist']  # never commanded
-    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+    rig = ArmRig(armed=False)
+    assert keys_of(rig.tick(1).messages) == ['twist']  # never commanded
+    assert keys_of(rig.pilot.stop(rig.now_ns)) == ['twist']
     rig.authority.arm()
     rig.serve(2, 4)
-    assert _keys(rig.pilot.stop(rig.now_ns)) == ['arm', 'twist']
+    assert keys_of(rig.pilot.stop(rig.now_ns)) == ['arm', 'twist']
     # It may have been moved since.
-    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+    assert keys_of(rig.pilot.stop(rig.now_ns)) == ['twist']
 
 
 def test_a_chunk_that_has_long_ended_is_not_sent_again():
-    rig = _ArmRig()
+    rig = ArmRig()
     command = rig.serve(1, 1)[0].command
     rig.authority.disarm('by request')
-    assert _keys(rig.tick(9).messages) == ['twist']
+    assert keys_of(rig.tick(9).messages) == ['twist']
     # That is where it ended all the same.
     rig.authority.arm()
     rig.at = (0.3, -0.3)
@@ -397,211 +300,66 @@ def test_a_chunk_that_has_long_ended_is_not_sent_again():
 
 
 def test_after_a_stop_the_limits_count_from_where_it_held():
-    rig = _ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
-    held = _Trajectory(
+    rig = ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
+    held = Trajectory(
         (rig.serve(1, 3), rig.pilot.stop(rig.now_ns))[1]).positions[0]
-    assert held == pytest.approx([0.8 + _STEP / 2, -0.8 - _STEP / 2])
+    assert held == pytest.approx([0.8 + STEP / 2, -0.8 - STEP / 2])
     rig.at = held + [0.02, -0.02]
     rig.want((1.2, -1.2))
     again = rig.tick(5)
-    assert again.command[:2] == pytest.approx(held + [_STEP, -_STEP])
-    assert _Trajectory(again.messages).velocities[0] == pytest.approx([2.0, -2.0])
+    assert again.command[:2] == pytest.approx(held + [STEP, -STEP])
+    assert Trajectory(again.messages).velocities[0] == pytest.approx([2.0, -2.0])
 
 
 def test_what_comes_while_it_brakes_goes_on_from_there():
-    rig = _ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
+    rig = ArmRig(wants=(1.0, -1.0), at=(0.6, -0.6))
     rig.serve(1, 3)
     rig.now_ns += 25 * MS
     rig.pilot.stop(rig.now_ns)
     # From 0.85 at 2 rad/s to 0.9; after half of it.
-    assert rig.tick(4).command[:2] == pytest.approx([0.8875 + _STEP, -0.8875 - _STEP])
-
-
-def _person(rig, key='arm', row=(3.0, -3.0)):
-    return rig.pilot.teleoperate(key, np.array(row), rig.now_ns)
+    assert rig.tick(4).command[:2] == pytest.approx([0.8875 + STEP, -0.8875 - STEP])
 
 
 def test_a_person_moves_the_arm_point_by_point():
-    rig = _ArmRig(wants=(0.5, -0.5))
+    rig = ArmRig(wants=(0.5, -0.5))
     command = rig.serve(1, 3)[-1].command[:2]
     rig.now_ns += 25 * MS
-    twist, arm = _person(rig)
+    twist, arm = person(rig)
     assert (twist.key, speed(twist)) == ('twist', 0.0)
     # From half of its step on a whole one; nothing is known of what follows.
-    position = command + [_STEP / 2, -_STEP / 2]
+    position = command + [STEP / 2, -STEP / 2]
     assert arm.content['points'] == [
         {'positions': pytest.approx(position.tolist()),
          'time_from_start': {'sec': 0, 'nanosec': PERIOD_MS * MS}}]
     assert rig.tick(4).source == Source.TELEOP
-    assert _keys(rig.pilot.stop(rig.now_ns)) == ['twist']
+    assert keys_of(rig.pilot.stop(rig.now_ns)) == ['twist']
 
 
 def test_a_person_who_takes_another_channel_ends_the_chunk():
-    rig = _ArmRig(wants=(0.5, -0.5))
+    rig = ArmRig(wants=(0.5, -0.5))
     before, command = (decision.command[:2] for decision in rig.serve(1, 3)[1:])
     rig.now_ns += 20 * MS
-    *stop, hand = _person(rig, 'hand', [0.7])
+    *stop, hand = person(rig, 'hand', [0.7])
     place = command - 0.6 * (command - before)
-    assert _holds_at(stop, place + [_STEP / 2, -_STEP / 2])
+    assert holds_at(stop, place + [STEP / 2, -STEP / 2])
     assert hand.key == 'hand' and hand.content['points'][0]['positions'] == [0.7]
     # It is on its way there: after a tenth of the period at 0.095 of the step.
     rig.now_ns += 5 * MS
-    arm, = _person(rig)
+    arm, = person(rig)
     assert arm.content['points'][0]['positions'] == pytest.approx(
-        place + [1.095 * _STEP, -1.095 * _STEP])
+        place + [1.095 * STEP, -1.095 * STEP])
     rig.now_ns += 5 * MS
-    arm, = _person(rig)
+    arm, = person(rig)
     assert arm.content['points'][0]['positions'] == pytest.approx(
-        place + [1.195 * _STEP, -1.195 * _STEP])
+        place + [1.195 * STEP, -1.195 * STEP])
 
 
 @pytest.mark.parametrize(('after_ms', 'place'), [(130, 0.26), (150, 0.3), (170, 0.34), (400, 0.6)])
 def test_a_person_who_comes_late_in_a_chunk_goes_on_from_where_it_has_got_to(after_ms, place):
-    rig = _ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
+    rig = ArmRig(wants=np.outer(np.arange(1, 7), [0.1, -0.1]))
     rig.tick(1)
     rig.at = (place, -place)  # by then
     rig.now_ns += after_ms * MS
-    messages = _person(rig)
+    messages = person(rig)
     assert messages[-1].content['points'][0]['positions'] == pytest.approx(
-        [place + _STEP, -place - _STEP])
-
-
-class _FollowedRig(_ArmRig):
-    """The arm as a controller moves it, by cubics, and a clock that the node watches."""
-
-    def __init__(self, **how):
-        super().__init__(takes_ms=3.0, **how)
-        self.arm = TrajectoryFollower(np.zeros(2))
-        self.steady_ms, self.ends_ms, self.jumped_ms = 10_000, 0.0, 0
-        self.stops_from, self.sees, self.reached = None, True, 0.0
-        self.watch = ClockWatch(simulated=False, still_s=0.25, period_s=PERIOD_MS * 1e-3)
-
-    def follow(self, messages):
-        for message in messages:
-            if message.key != 'arm':
-                continue
-            ros = to_ros(message)
-            assert stamp_ns(ros) in (0, self.now_ns)
-            times_s = np.array([point.time_from_start.nanosec * 1e-9 for point in ros.points])
-            places = np.array([point.positions for point in ros.points])
-            velocities = np.array([point.velocities for point in ros.points])
-            assert abs(places).max() <= 2.0
-            self.stops_from = self.arm.velocity if stamp_ns(ros) == 0 else None
-            self.arm.follow(JointTrajectory(
-                times_s=times_s, positions=places,
-                velocities=velocities if velocities.size else None))
-            self.ends_ms = self.steady_ms + times_s[-1] * 1e3
-            self.reached = max(self.reached, abs(places).max())
-
-    def advance(self):
-        for _ in range(LOOK_MS):
-            self.arm.advance(1e-3)
-            assert abs(self.arm.velocity).max() <= _SPEED * (1 + 1e-6)
-            assert abs(self.arm.position).max() <= 2.0 + _BEYOND
-            if self.stops_from is not None:  # without turning round
-                assert (self.arm.velocity * self.stops_from >= -1e-6).all()
-                assert (abs(self.arm.velocity) <= abs(self.stops_from) + 1e-6).all()
-
-    def live(self, looks, *, serves=True):
-        for _ in range(looks):
-            self.advance()
-            self.steady_ms += LOOK_MS
-            time_ms = self.steady_ms + self.jumped_ms
-            self.now_ns, self.jumped_ns = (time_ms + LATE_MS) * MS, self.jumped_ms * MS
-            self.at = self.arm.position
-            if self.sees:
-                self.observe(time_ms)
-            if serves and time_ms % PERIOD_MS == 0:
-                decision = self.pilot.tick(time_ms // PERIOD_MS, self.clock_ns)
-                self.follow(decision.messages)
-                assert 'no command could be made' not in ' '.join(texts(decision))
-                if decision.source == Source.NONE:
-                    assert self.ends_ms <= self.steady_ms + PERIOD_MS + 1e-6
-            if serves:
-                if wrong := self.watch.look(self.now_ns, self.steady_ms * 1e-3):
-                    self.authority.forget_times()
-                    self.follow(self.pilot.halt(Reason(
-                        subject='clock', text=wrong, disarms=True), self.now_ns).messages)
-                    self.pilot.gate.clear()
-                    assert self.ends_ms <= self.steady_ms + PERIOD_MS + 1e-6
-                self.pilot.think(self.now_ns)
-
-    def do(self, event, value):
-        if event in ('serves', 'stalls'):
-            self.live(value, serves=event == 'serves')
-        elif event == 'person':
-            self.follow(_person(self, *value))
-        elif event == 'plans':
-            self.want(value)
-        elif event == 'jumps':
-            self.jumped_ms += value
-        elif event == 'takes_ms':
-            self.inference.takes_ms = float(value)
-        elif event == 'e_stop':
-            self.authority.press_stop(value)
-            if value:
-                self.follow(self.pilot.halt(Reason(
-                    subject='authority', text='the e-stop is pressed'), self.now_ns).messages)
-        elif event == 'armed':
-            self.authority.arm() if value else self.authority.disarm('asked')
-        elif event == 'sees':
-            self.sees = value
-        elif event == 'deactivated':
-            self.follow(self.pilot.stop(self.now_ns))
-
-
-def test_a_chunk_that_turns_round_at_full_speed_keeps_the_limits():
-    rig = _FollowedRig(steering=Steering(mode='prior', replan_every=1))
-    rig.live(60)
-    rng, fastest, furthest, turned = np.random.default_rng(0), 0.0, 0.0, 0
-    for _ in range(60):
-        rig.want(rng.uniform(-3, 3, 2))
-        for _ in range(int(rng.integers(2, 60))):
-            before = rig.arm.velocity
-            rig.live(1)
-            fastest = max(fastest, abs(rig.arm.velocity).max())
-            furthest = max(furthest, abs(rig.arm.position).max())
-            turned += bool((before * rig.arm.velocity < 0).any())
-    assert fastest > 0.9 * _SPEED and turned > 20
-    assert furthest == pytest.approx(2.0, abs=1e-9)
-
-
-# So much beyond a limit does a cubic lead that replaces one which brakes towards that limit.
-_BEYOND = 0.08 * _STEP
-_PLACES = st.tuples(st.floats(-3, 3), st.floats(-3, 3))
-_EVENTS = st.lists(st.one_of(
-    st.tuples(st.just('serves'), st.integers(1, 60)),
-    st.tuples(st.just('serves'), st.integers(1, 60)),
-    st.tuples(st.just('stalls'), st.integers(1, 60)),
-    st.tuples(st.just('plans'), _PLACES),
-    st.tuples(st.just('person'), st.one_of(
-        st.tuples(st.just('arm'), _PLACES), st.just(('hand', (0.3,))))),
-    st.tuples(st.just('plans'), _PLACES),
-    st.tuples(st.just('plans'), st.lists(_PLACES, min_size=_HORIZON, max_size=_HORIZON)),
-    st.tuples(st.just('takes_ms'), st.sampled_from([0, 3, 40, 170, 5000])),
-    st.tuples(st.just('e_stop'), st.booleans()),
-    st.tuples(st.just('armed'), st.just(True)),
-    st.tuples(st.just('armed'), st.booleans()),
-    st.tuples(st.just('sees'), st.booleans()),
-    st.tuples(st.just('jumps'), st.sampled_from([-400, -5, 5, 30, 50, 95, 400, 60_000])),
-    st.tuples(st.just('deactivated'), st.none())), max_size=30)
-
-
-# With a `start` that refuses, and led in from the observed joints wherever they are.
-_BEGINNINGS = (_CONTRACT, parse_contract(_TEXT.replace(
-    '      start: {observation: joints, within: [0.5, 0.5]}\n', '')))
-
-
-@settings(max_examples=150)
-@given(events=_EVENTS, ramp_s=st.sampled_from([0.0, 0.3]),
-       join=st.sampled_from(['replace', 'ensemble']), contract=st.sampled_from(_BEGINNINGS))
-def test_no_message_asks_more_of_the_arm_than_its_limits_whatever_happens(
-        events, ramp_s, join, contract):
-    rig = _FollowedRig(
-        contract=contract, ramp_s=ramp_s,
-        steering=Steering(mode='prior', replan_every=3, join=join))
-    rig.live(60)
-    assert rig.reached > 0.1
-    for event in events:
-        rig.do(*event)
-    rig.live(30)
+        [place + STEP, -place - STEP])
