@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from lps_ros.contract import advise
 from lps_ros.control.authority import Authority
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
@@ -98,6 +99,9 @@ class PolicyNode(ManagedNode):
         facts = process.facts
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
+        if not self._settings['shadow']:
+            for line in advise(facts.contract):
+                self.get_logger().warning(f'consider: {line}')
         self.get_logger().info(
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')
