@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
+from lps_ros.control.planning import JOINS
 
 _EXAMPLES = """  lps run --bundle models/my_policy --contract config/my_arm.yaml --shadow
   lps run --bundle models/ur5e_cube --sim-time --arm
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                              "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
                         help="plan again after so many ticks (default: the bundle's own)")
-    parser.add_argument('--join', choices=('default', 'replace', 'ensemble', 'latent'),
+    parser.add_argument('--join', choices=('default', *JOINS),
                         default='default', help='how a new chunk takes over')
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
     parser.add_argument('--arm', action='store_true',

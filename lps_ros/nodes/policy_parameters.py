@@ -6,6 +6,7 @@ from typing import Any
 
 from lps_ros.control.authority import AuthorityLimits
 from lps_ros.control.execution import Execution
+from lps_ros.control.planning import JOINS
 from lps_ros.control.planning import Steering
 from lps_ros.nodes.parameters import declare
 from rcl_interfaces.msg import SetParametersResult
@@ -101,7 +102,7 @@ def _declare(node: LifecycleNode) -> None:
             'the chunk is nearly used up.', between=(0, 1000))
     declare(node, 'join', 'default',
             'How a new chunk takes over from the one under way.',
-            one_of=('default', 'replace', 'ensemble', 'latent'))
+            one_of=('default', *JOINS))
     declare(node, 'join_steps', -1,
             "Of join 'latent': gradient steps on the latent; below 0: as the bundle says.",
             between=(-1, 100))
