@@ -148,5 +148,8 @@ def _declare(node: LifecycleNode) -> None:
             'Whether a simulator waits for the command of a tick.')
     declare(node, 'lock_step_wait_s', 1.0,
             'Longest wall time that a tick waits for its observations, in s.', between=(0.0, 60.0))
+    declare(node, 'realtime_priority', 0,
+            'Of the SCHED_RR class, in which ticks do not wait for other work; the network stays '
+            'outside of it; 0: an ordinary process.', between=(0, 99), read_only=True)
     declare(node, 'autostart', False,
             'Configure and activate at start; exit if that fails.', read_only=True)
