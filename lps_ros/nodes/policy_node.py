@@ -23,6 +23,7 @@ from lps_ros.nodes.policy_report import Condition
 from lps_ros.nodes.policy_report import PolicyReport
 from lps_ros.nodes.process import run_node
 from lps_ros.nodes.process import StartError
+from lps_ros.nodes.realtime import enter_realtime
 from lps_ros.nodes.receive_clock import ReceiveClock
 from std_srvs.srv import Trigger
 
@@ -51,6 +52,7 @@ class PolicyNode(ManagedNode):
         super().__init__('policy')
         self._load = load
         self._settings = PolicyParameters(self, lambda: self.state)
+        enter_realtime(self._settings['realtime_priority'])
         self._receive_clock = ReceiveClock(self)
         self._report = PolicyReport(self)
         self._control: PolicyControl | None = None
