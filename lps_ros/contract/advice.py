@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from lps_ros.contract.message_types import UNSTAMPED_TYPES
 from lps_ros.contract.parse_action import commands_positions
 from lps_ros.contract.places import observed_place
 from lps_ros.contract.robot_contract import Contract
@@ -37,10 +36,6 @@ def _seen(observation: Observation) -> Iterator[str]:
     if observation.max_age_s > _LONG_AGO_S:
         yield (f'{place}.max_age_s: the arm goes on for {observation.max_age_s:g} s after the '
                'stream has ended; write a few of its periods, such as 0.1')
-    if observation.latency_s and observation.type in UNSTAMPED_TYPES:
-        yield (f'{place}.latency_s: does nothing, since {observation.type} has no stamp and only '
-               f'its receipt is judged; remove it and take {observation.latency_s:g} s off '
-               'max_age_s')
 
 
 def _sent(contract: Contract, action: Action) -> Iterator[str]:

@@ -101,7 +101,7 @@ class PolicyNode(ManagedNode):
         facts = process.facts
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
-        if not self._settings['shadow']:
+        if not (self._settings['shadow'] or self._settings['lock_step']):
             for line in advise(facts.contract):
                 self.get_logger().warning(f'consider: {line}')
         self.get_logger().info(

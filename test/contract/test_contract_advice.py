@@ -59,9 +59,6 @@ LINES = [
     ([('observations/0/max_age_s', 2)],
      'observations.joints.max_age_s: the arm goes on for 2 s after the stream has ended; write a '
      'few of its periods, such as 0.1'),
-    ([('observations/2/latency_s', 0.1)],
-     'observations.held.latency_s: does nothing, since std_msgs/msg/Bool has no stamp and only '
-     'its receipt is judged; remove it and take 0.1 s off max_age_s'),
     ([(f'{TWIST}/stop', 'hold')],
      'actions.twist.stop: hold sends nothing, so the arm goes on with the last velocity or effort '
      'until its own timeout, if it has one; write zeros'),
