@@ -155,6 +155,10 @@ class ObservationGate:
         return [reason for spec in self._observations
                 if (reason := self._reason(spec, tick_ns, now_ns)) is not None]
 
+    def fit(self, tick_ns: int, now_ns: int) -> bool:
+        """Tell whether `reasons` would find nothing to object to in the rows of a tick."""
+        return all(self._reason(spec, tick_ns, now_ns) is None for spec in self._observations)
+
     def _reason(self, spec: Observation, tick_ns: int, now_ns: int) -> Reason | None:
         received = _at_or_before(self._kept[spec.key], tick_ns)
         misfit = f'; {self._misfits[spec.key]}' if spec.key in self._misfits else ''

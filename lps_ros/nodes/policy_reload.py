@@ -49,6 +49,7 @@ class Reload:
         self._differences: list[float] = []
         self._slowest_s = 0.0
         self._canary_ends_s: float | None = None
+        self._old: PlanningProcess | None = None  # that is to be replaced
 
     @property
     def process(self) -> PlanningProcess:
@@ -131,11 +132,12 @@ class Reload:
             'observations')
 
     def _take_over(self, pilot: Pilot, facts: BundleFacts) -> None:
-        old = pilot.planner.inference
+        if self._old is None:
+            self._old = pilot.planner.inference
         if not pilot.swap(self._process, self._seed):
             return
         # Its last plan may take a while, and nobody waits for it.
-        threading.Thread(target=old.close, name='close the old policy').start()
+        threading.Thread(target=self._old.close, name='close the old policy').start()
         known = [each for each in self._differences if np.isfinite(each)]
         apart = (f', {np.mean(known):.2f} rms from the chunks of the one before, of half the '
                  'range' if known else '')
