@@ -281,6 +281,8 @@ class Pilot:
         before = self._in_force.command
         command, notes = self._limiter.apply(
             self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
+        if tick == self._began:
+            self._whereabouts.check_led_in(command, before)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
         ahead = command[None]

@@ -33,7 +33,7 @@ _SAG_M_S = 0.05  # by which the servos give way while they move
 _STANDS_RAD_S = 0.02
 _PAN_RAD_S = 0.6
 _HOME_RAD = 0.5 * np.pi * np.array([-1.0, 1.0, -1.0, -1.0])  # of shoulder lift to wrist 2
-_TOWARDS_HOME_RAD = 0.05
+_GENTLY_RAD = 0.004  # a tick
 _FAR_RAD = 6.0
 _SWING_TICKS = 3
 
@@ -69,13 +69,15 @@ class _JointMotion:
         joints = observation[self._joints:self._joints + 6]
         ticks = np.arange(HORIZON)
         actions = np.zeros((HORIZON, 7))
-        actions[:, 0] = joints[0] + direction * _PAN_RAD_S * PERIOD_S * (1 + ticks)
-        actions[:, 1:5] = joints[1:5] + np.clip(
-            _HOME_RAD - joints[1:5], -_TOWARDS_HOME_RAD, _TOWARDS_HOME_RAD)
+        actions[:, :6] = joints
+        actions[:, 1:5] += np.clip(_HOME_RAD - joints[1:5], -_GENTLY_RAD, _GENTLY_RAD)
         self._plans += 1
-        # From rest it sets off gently: a first command must lie near the robot.
-        actions[:, 5] = joints[5] + (0.0 if stands else _FAR_RAD * np.where(
-            (ticks + self._plans) // _SWING_TICKS % 2, 1.0, -1.0))
+        if stands:  # a first command must lie near the robot
+            actions[:, 0] += direction * _GENTLY_RAD * (1 + ticks)
+        else:
+            actions[:, 0] += direction * _PAN_RAD_S * PERIOD_S * (1 + ticks)
+            actions[:, 5] += _FAR_RAD * np.where(
+                (ticks + self._plans) // _SWING_TICKS % 2, 1.0, -1.0)
         return actions
 
 

@@ -62,15 +62,15 @@ class Trajectories(Channel):
         action = contract.action(key)
         self._names, self._joints = action.names, joints
         self._in_chunks = action.send == 'chunk'
-        self._motion = None
-        self.newest = None
+        self._motion = self.newest = None
+        self._begins = True
         peak = _CUBIC_PEAK if self._in_chunks else 1.0
         self._step = np.minimum(
             self._limits.step, self._limits.velocity / peak * self._period_s)
 
     def see(self, info, message, heard_ns):
         """Take a message that was heard at a simulated time."""
-        self.newest = message
+        self.newest, heard_all = message, self.count(info)
         stamped_ns = stamp_ns(message)
         begins_ns = stamped_ns or heard_ns
         times_ns = begins_ns + np.array([
@@ -91,7 +91,6 @@ class Trajectories(Channel):
             return
         self.use_range(positions)
         # What follows a message that was not heard is judged by itself.
-        heard_all = self.count(info)
         before = self._motion if heard_all else None
         place, velocity = positions[0], np.zeros_like(positions[0])
         if before is not None:
@@ -99,17 +98,24 @@ class Trajectories(Channel):
         elif heard_all:
             place = np.array([self._joints.positions[name] for name in self._names])
         self._motion = Motion(begins_ns, place, velocity, times_ns, positions, velocities)
-        left_s = 0.0
+        late_s = 0.0
         if before is not None and not self._in_chunks:
             # A point that was sent late is under way still when the next one, sent in time, takes
             # over: what is left of it is caught up within that period.
-            left_s = max(0.0, before.ends_ns - begins_ns) * 1e-9
+            late_s = max(0.0, before.ends_ns - begins_ns) * 1e-9
             place, _ = before.at(before.ends_ns)
         self.use('velocity', self._motion.fastest() / (
-            self._limits.velocity * (1.0 + left_s / self._period_s)))
+            self._limits.velocity * (1.0 + late_s / self._period_s)))
         if stamped_ns:
-            steps = np.diff(np.vstack([place, positions]), axis=0)
-            self.use('step', np.abs(steps) / self._step)
+            # Who begins does so from where the robot is, which is not known to the step's size.
+            begin = positions[0] if self._begins or before is None else place
+            self.use('step', np.abs(np.diff(np.vstack([begin, positions]), axis=0)) / self._step)
+        self._begins = False
+
+    def begin_anew(self):
+        """Take it that the policy that sends begins: it knows of no command before."""
+        super().begin_anew()
+        self._begins = True
 
     def robot_is_new(self):
         """Take it that the robot has never been commanded."""
