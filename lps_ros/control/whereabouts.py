@@ -89,8 +89,8 @@ class Whereabouts:
         for i in np.flatnonzero(distance > self._step + _ROUNDING):
             raise CommandRefused(
                 f'{self._names[i]} begins at {begin[i]:.4g}, {distance[i]:.4g} from the nearest '
-                f'command within its limits, expected at most a step of {self._step[i]:.4g}; bring '
-                'the robot within its limits')
+                f'command within its limits, expected at most a step of {self._step[i]:.4g}; '
+                'bring the robot within its limits')
 
     def check_follows(self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """Raise CommandRefused where the robot is too far from the command in force (A,)."""

@@ -24,6 +24,13 @@ _GRAPH_S = 0.5 * REAL_TIME_FACTOR
 _NEXT_PLAN_S = 3 * PERIOD_S
 
 
+# With a simulated clock that stands still nothing tells how far the simulated arm has gone on: the
+# stop calls it back to the last tick's command within a period, however fast that is.
+_CALLS_BACK = ('velocity of a stop', 'speed')
+# What somebody else sends is not ours.
+_NOT_OURS = ('speed',)
+
+
 class Then(enum.Enum):
     """What is to come of a fault."""
 
@@ -46,6 +53,7 @@ class Fault:
     then: Then = Then.DISARMED
     mend: Callable[[FaultRig], None] = lambda rig: None
     until: Callable[[FaultRig], None] = lambda rig: rig.wait(1.5)  # where nothing is to stop
+    exceeds: tuple[str, ...] = ()  # what is not kept by a trajectory then
     ways: tuple[str, ...] = tuple(WAYS)  # of commanding the arm, for which this holds
 
     @property
@@ -111,7 +119,7 @@ FAULTS = (
     Fault(name='clock jumps back by 1 s', says='the clock jumped back', shows_s=_READING_S,
           **_tampered(clock_offset_ns=-1_000_000_000)),
     Fault(name='clock stops', says='the clock has stood still', shows_s=_STILL_S + _READING_S,
-          **_tampered(clock_stops=True)),
+          exceeds=_CALLS_BACK, **_tampered(clock_stops=True)),
     Fault(name='inference three times slower than a control period', then=Then.GOES_ON,
           # 375 ms of wall time, and what a busy machine adds; 125 ms are usual.
           says='planning took 3', **_network('three times slower')),
@@ -121,7 +129,7 @@ FAULTS = (
           shows_s=HORIZON * PERIOD_S, cause=_signal(signal.SIGSTOP),
           mend=_signal(signal.SIGCONT)),
     Fault(name='second commander on a command topic', says='also publishes on the command topic',
-          shows_s=_GRAPH_S, cause=lambda rig: rig.command_too(True),
+          shows_s=_GRAPH_S, exceeds=_NOT_OURS, cause=lambda rig: rig.command_too(True),
           mend=lambda rig: rig.command_too(False)),
     Fault(name='bundle replaced by garbage during reload', says='refused: ', then=Then.GOES_ON,
           cause=_spoil, until=lambda rig: rig.reloaded(),
@@ -129,7 +137,7 @@ FAULTS = (
     Fault(name='inference process killed (-9)', says='was killed by signal 9',
           shows_s=2 * PERIOD_S, cause=_signal(signal.SIGKILL), mend=lambda rig: rig.reload()),
     Fault(name='simulator restarted', says='the clock has stood still',
-          shows_s=_STILL_S + _READING_S, cause=_kill_simulator,
+          shows_s=_STILL_S + _READING_S, exceeds=_CALLS_BACK, cause=_kill_simulator,
           mend=lambda rig: rig.start_simulator()),
     Fault(name='SIGTERM', then=Then.ENDS, cause=lambda rig: rig.end_policy(signal.SIGTERM)),
     # Nobody is left to stop the arm: a twist ends by its timeout, a trajectory by itself.

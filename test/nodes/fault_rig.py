@@ -74,11 +74,11 @@ class FaultRig:
 
     def close(self):
         """End everything."""
-        for process in (*self.policies, *self._simulators):
-            process.close()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
+        for process in (*self.policies, *self._simulators):
+            process.close()
 
     def network(self, fault):
         """Choose what is wrong with the network; see fault_planner."""

@@ -6,10 +6,16 @@ from fault_outcome import longest_rest_s
 _END = '<!-- end -->'
 _TWISTS = '<!-- fault table -->'
 _TRAJECTORIES = '<!-- fault table of trajectories -->'
+# A limit that no command came near was not tried.
+_REACHED = {'twist': ('range', 'step'), 'chunk': ('range', 'step', 'velocity'),
+            'point': ('range', 'step', 'velocity')}
 
 
 def write_tables(file, outcomes):
     """Write the tables of a file anew, from outcomes by way of commanding."""
+    for way, limits in _REACHED.items():
+        for limit in limits if way in outcomes else ():
+            assert max(each.used.get(limit, 0.0) for each in outcomes[way]) > 0.99, (way, limit)
     if twists := outcomes.get('twist'):
         _replace(file, _TWISTS, _of_twists(twists))
     if 'chunk' in outcomes and 'point' in outcomes:

@@ -13,6 +13,8 @@ from scipy.interpolate import PPoly
 
 # How fast a monotone cubic is at most, of its mean: a step of a chunk is so much smaller.
 _CUBIC_PEAK = 1.5
+_READING_S = 0.01  # of the simulator's clock: a message that comes later is caught up with
+_ON_ITS_WAY_S = 0.002  # at most, on a machine that is not busy
 # A trajectory that begins so long after the end of the one before, in periods, begins anew.
 _ANEW_PERIODS = 2
 
@@ -63,7 +65,7 @@ class Trajectories(Channel):
         self._names, self._joints = action.names, joints
         self._in_chunks = action.send == 'chunk'
         self._motion = self.newest = None
-        self._begins = True
+        self._begins, self._latest_s = True, 0.0
         peak = _CUBIC_PEAK if self._in_chunks else 1.0
         self._step = np.minimum(
             self._limits.step, self._limits.velocity / peak * self._period_s)
@@ -104,9 +106,11 @@ class Trajectories(Channel):
             # over: what is left of it is caught up within that period.
             late_s = max(0.0, before.ends_ns - begins_ns) * 1e-9
             place, _ = before.at(before.ends_ns)
-        self.use('velocity', self._motion.fastest() / (
+        limit = 'velocity' if stamped_ns else 'velocity of a stop'
+        self.use(limit, self._motion.fastest() / (
             self._limits.velocity * (1.0 + late_s / self._period_s)))
         if stamped_ns:
+            self._latest_s = max(self._latest_s, (heard_ns - stamped_ns) * 1e-9)
             # Who begins does so from where the robot is, which is not known to the step's size.
             begin = positions[0] if self._begins or before is None else place
             self.use('step', np.abs(np.diff(np.vstack([begin, positions]), axis=0)) / self._step)
@@ -121,7 +125,15 @@ class Trajectories(Channel):
         """Take it that the robot has never been commanded."""
         self._motion = None
 
-    def share_of_velocity(self, speeds):
-        """Return the largest share of the velocity limit among speeds by joint, rad/s."""
-        return max(speeds.get(name, 0.0) / limit
+    def take_share_of_velocity(self, speeds):
+        """
+        Return the largest share of the velocity limit among speeds by joint, rad/s.
+
+        What was sent so late that the simulated controller had less than a period for it may be
+        so much faster.
+        """
+        late_s = (self._latest_s + _ON_ITS_WAY_S) // _READING_S * _READING_S
+        hurry = self._period_s / max(self._period_s - late_s, _READING_S)
+        self._latest_s = 0.0
+        return max(speeds.get(name, 0.0) / (limit * hurry)
                    for name, limit in zip(self._names, self._limits.velocity, strict=True))

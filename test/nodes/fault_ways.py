@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 COMMAND_TIMEOUT_S = 0.1  # of the simulated arm, for twists
 # How much faster than its trajectory a joint of the simulated arm may be while its servo settles.
-SERVO_OVERSHOOT = 0.1
+SERVO_OVERSHOOT = 0.06
 _SILENT_S = 0.1  # after the end of a trajectory, until it is sure that none follows
 _SOMEBODY_ELSE = 'somebody_else'
 
@@ -120,7 +120,7 @@ class JointTrajectories(_Way):
             arm.see(info, message, simulated.at(info['source_timestamp']))
 
     def somebody_else(self, arm):
-        """Return a command of somebody else: the last one again, which changes no motion."""
+        """Return a command of somebody else: the last one again."""
         message = deepcopy(arm.newest)
         message.header.frame_id = _SOMEBODY_ELSE
         return message
@@ -134,7 +134,7 @@ class JointTrajectories(_Way):
 
     def overspeed(self, arm, fastest):
         """Return the share of its velocity limit that the fastest joint reached."""
-        return arm.share_of_velocity(fastest)
+        return arm.take_share_of_velocity(fastest)
 
 
 WAYS = {way.name: way for way in (

@@ -38,16 +38,16 @@ def tables():
         write_tables(Path(_FILE), kept)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='class')
 def rig(request, tmp_path_factory, ros_module_domain):
-    arm = FaultRig(tmp_path_factory.mktemp('faults'), ros_module_domain, WAYS[request.param])
+    arm = FaultRig(tmp_path_factory.mktemp('faults'), ros_module_domain, WAYS[request.cls.way])
     yield arm
     logs = [policy.log() for policy in arm.policies]
     arm.close()
     assert not any('Traceback' in log for log in logs)
 
 
-@pytest.fixture(scope='module')
+@pytest.fixture(scope='class')
 def braking_s(rig, tables):
     """Return how long the arm takes to brake: the longest of three e-stops."""
     stops = [_try(rig, E_STOP, lambda outcome: None) for _ in range(3)]
@@ -58,12 +58,34 @@ def braking_s(rig, tables):
     return slowest.rest_s
 
 
-@pytest.mark.parametrize(('rig', 'fault'), [
-    pytest.param(way, fault, id=f'{way}-{fault.name}')
-    for way in WAYS for fault in faults(way, in_short=way == 'point' and not _FILE)
-], indirect=['rig'], scope='module')
-def test_the_arm_is_stopped_in_time_and_within_limits(rig, braking_s, tables, fault):
-    tables[rig.way.name].append(_try(rig, fault, lambda outcome: judge(outcome, braking_s)))
+class _OneWay:
+    def test_the_arm_is_stopped_in_time_and_within_limits(self, rig, braking_s, tables, fault):
+        tables[self.way].append(_try(rig, fault, lambda outcome: judge(outcome, braking_s)))
+
+
+def _each(faults):
+    return pytest.mark.parametrize('fault', faults, ids=lambda fault: fault.name)
+
+
+@_each(faults('twist'))
+class TestTwists(_OneWay):
+    """The arm is commanded by tool velocities."""
+
+    way = 'twist'
+
+
+@_each(faults('chunk'))
+class TestChunks(_OneWay):
+    """The arm is commanded by joint trajectories of all that is planned."""
+
+    way = 'chunk'
+
+
+@_each(faults('point', in_short=not _FILE))
+class TestPoints(_OneWay):
+    """The arm is commanded by joint trajectories of one point."""
+
+    way = 'point'
 
 
 def _try(rig, fault, judged):
@@ -71,7 +93,7 @@ def _try(rig, fault, judged):
     for left in reversed(range(_TRIES)):
         try:
             outcome = cause(rig, fault)
-            print("OUT", rig.way.name, outcome)
+            print('OUT', rig.way.name, outcome)
             judged(outcome)
             return outcome
         except AssertionError:
