@@ -189,6 +189,8 @@ class Pilot:
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
+        if takes_over:
+            self._whereabouts.check_led_in(command, before)
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
