@@ -35,7 +35,7 @@ _PAN_RAD_S = 0.6
 _HOME_RAD = 0.5 * np.pi * np.array([-1.0, 1.0, -1.0, -1.0])  # of shoulder lift to wrist 2
 _GENTLY_RAD = 0.004  # a tick
 _FAR_RAD = 6.0
-_SWING_TICKS = 3
+_SWING_TICKS = 4
 
 
 class _TwistMotion:
@@ -58,12 +58,13 @@ class _JointMotion:
     """
     Joint positions: the shoulder swings, the last wrist joint is asked for to and fro.
 
-    Each chunk begins that anew, so that it takes over where the one before wants the opposite.
+    Each chunk begins that anywhere, so that it may take over where the one before wants the
+    opposite, at full speed.
     """
 
     def __init__(self, names):
         self._joints = _first(names, 'joints.position.')
-        self._plans = 0
+        self._begins = np.random.default_rng(0)
 
     def actions(self, observation, direction, stands):
         joints = observation[self._joints:self._joints + 6]
@@ -71,13 +72,12 @@ class _JointMotion:
         actions = np.zeros((HORIZON, 7))
         actions[:, :6] = joints
         actions[:, 1:5] += np.clip(_HOME_RAD - joints[1:5], -_GENTLY_RAD, _GENTLY_RAD)
-        self._plans += 1
         if stands:  # a first command must lie near the robot
             actions[:, 0] += direction * _GENTLY_RAD * (1 + ticks)
         else:
             actions[:, 0] += direction * _PAN_RAD_S * PERIOD_S * (1 + ticks)
-            actions[:, 5] += _FAR_RAD * np.where(
-                (ticks + self._plans) // _SWING_TICKS % 2, 1.0, -1.0)
+            ticks += self._begins.integers(2 * _SWING_TICKS)
+            actions[:, 5] += _FAR_RAD * np.where(ticks // _SWING_TICKS % 2, 1.0, -1.0)
         return actions
 
 
