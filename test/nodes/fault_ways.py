@@ -13,7 +13,7 @@ from trajectory_msgs.msg import JointTrajectory
 
 COMMAND_TIMEOUT_S = 0.1  # of the simulated arm, for twists
 # How much faster than its trajectory a joint of the simulated arm may be while its servo settles.
-SERVO_OVERSHOOT = 0.06
+SERVO_OVERSHOOT = 0.08
 _SILENT_S = 0.1  # after the end of a trajectory, until it is sure that none follows
 _SOMEBODY_ELSE = 'somebody_else'
 

@@ -93,7 +93,6 @@ def _try(rig, fault, judged):
     for left in reversed(range(_TRIES)):
         try:
             outcome = cause(rig, fault)
-            print('OUT', rig.way.name, outcome)
             judged(outcome)
             return outcome
         except AssertionError:
