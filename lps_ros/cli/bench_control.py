@@ -57,10 +57,15 @@ observations:
      scale: {{low: [-1, -1, -1, -1], high: [1, 1, 1, 1]}}, stop: zeros}}
   - {{key: gripper, topic: gripper, type: std_msgs/msg/Float64MultiArray, names: [opening],
      scale: {{low: [0], high: [0.085]}}, stop: hold}}
-task: {{name: nothing, success_reward: 0, step_reward: -1, max_ticks: 200}}
+{trajectory}task: {{name: nothing, success_reward: 0, step_reward: -1, max_ticks: 200}}
 """
 _CAMERA = """  - {{key: camera_{i}, topic: camera_{i}/image_raw, type: sensor_msgs/msg/Image,
      image: {{width: 96, height: 96}}, max_age_s: {age}}}
+"""
+_TRAJECTORY = """  - {{key: arm, topic: arm, type: trajectory_msgs/msg/JointTrajectory,
+     names: [arm_0, arm_1, arm_2, arm_3, arm_4, arm_5], send: {send}, stop: hold,
+     scale: {{low: [-3, -3, -3, -3, -3, -3], high: [3, 3, 3, 3, 3, 3]}},
+     limits: {{velocity: [3, 3, 3, 3, 3, 3]}}}}
 """
 # Two cores are to have time left at ten times real time: 200 readings of the clock a second, for
 # each of which two callbacks of the node are called.
@@ -97,10 +102,15 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
                         help='joint states per second (default 125)')
     parser.add_argument('--horizon', type=number(1), default=20, metavar='H',
                         help='actions of a chunk (default 20)')
+    parser.add_argument('--trajectory', choices=('point', 'chunk'),
+                        help='also command six joints by a JointTrajectory, so')
     parser.add_argument('--replan-every', type=number(1), default=5, metavar='N',
                         help='ticks between plans (default 5)')
     parser.add_argument('--candidates', type=number(1), default=4, metavar='N',
                         help='latents per plan (default 4)')
+    parser.add_argument('--realtime-priority', type=number(0), default=0, metavar='N',
+                        help='of the node and the bare loops, 1 to 99; 0: ordinary processes '
+                             '(default)')
     parser.add_argument('--soak', type=number(1), metavar='S',
                         help='instead: so many seconds of simulated time')
     parser.add_argument('--factor', type=number(1), default=10, metavar='N',
@@ -157,15 +167,17 @@ def _soak(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
 def _measure(arguments: argparse.Namespace, folder: Path, run: _Run) -> Path:
     folder.mkdir(parents=True)
     contract_file, bundle = folder / 'contract.yaml', folder / 'bundle'
-    contract = _write_contract(contract_file, run, arguments.cameras)
+    contract = _write_contract(contract_file, run, arguments.cameras, arguments.trajectory)
     from lps_ros.learning.benchmark_bundle import save_random_bundle
     save_random_bundle(bundle, contract, horizon=arguments.horizon)
     with NodeProcesses(folder) as nodes, progress(f'{run.rate_hz} Hz', 's') as tell:
         nodes.start('bench_policy', {
             'bundle': str(bundle), 'contract': str(contract_file), 'arm_on_activate': True,
-            'ramp_s': 0.0, 'candidates': arguments.candidates,
-            'replan_every': arguments.replan_every, 'ticks_file': str(folder / 'ticks.bin'),
-            **run.policy})
+            # The commands carry numbers, of which a mean says nothing.
+            'join': 'replace', 'ramp_s': 0.0, 'candidates': arguments.candidates,
+            'replan_every': arguments.replan_every,
+            'realtime_priority': arguments.realtime_priority,
+            'ticks_file': str(folder / 'ticks.bin'), **run.policy})
         nodes.start('bench_robot', {
             'rate_hz': float(run.rate_hz), 'cameras': arguments.cameras,
             'policy_pid': nodes.pid('bench_policy'), 'output': str(folder), **run.robot})
@@ -184,9 +196,10 @@ def _measure(arguments: argparse.Namespace, folder: Path, run: _Run) -> Path:
     return folder
 
 
-def _write_contract(path: Path, run: _Run, cameras: int) -> Contract:
+def _write_contract(path: Path, run: _Run, cameras: int, send: str | None) -> Contract:
     path.write_text(_CONTRACT.format(
         rate=run.rate_hz, age=run.age_s,
+        trajectory='' if send is None else _TRAJECTORY.format(send=send),
         cameras=''.join(_CAMERA.format(i=i, age=run.age_s) for i in range(cameras))),
         encoding='utf-8')
     return load_contract(path)

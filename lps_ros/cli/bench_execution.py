@@ -19,6 +19,7 @@ from lps_ros.cli.option_ranges import MOST_CANDIDATES
 from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import write_json
 from lps_ros.cli.progress import progress
+from lps_ros.control.planning import JOINS
 from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.metrics import median_time
@@ -44,7 +45,6 @@ _EXAMPLES = """examples:
   lps bench execution --bundle models/my_arm --delays-ms 0,30 --execution async --join latent
 """
 _EXECUTIONS = ('async', 'stops_to_think')
-_JOINS = ('replace', 'ensemble', 'latent')
 _COUNTS = ('roughness', 'dropped', 'starved', 'skipped', 'disarms')
 
 
@@ -57,8 +57,8 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
                         help='time that a plan takes, separated by commas (default 0,50,100,200)')
     parser.add_argument('--execution', type=words, default=_EXECUTIONS, metavar='NAME',
                         help=f'of {", ".join(_EXECUTIONS)}, separated by commas (default: both)')
-    parser.add_argument('--join', type=words, default=_JOINS, metavar='NAME',
-                        help=f'of async: of {", ".join(_JOINS)}, separated by commas (default: '
+    parser.add_argument('--join', type=words, default=JOINS, metavar='NAME',
+                        help=f'of async: of {", ".join(JOINS)}, separated by commas (default: '
                              'all)')
     parser.add_argument('--join-steps', type=number(0), default=3, metavar='N',
                         help='of latent: gradient steps (default 3)')
@@ -80,7 +80,7 @@ def _run(arguments: argparse.Namespace) -> int:
     check_range(arguments, 'candidates', 1, MOST_CANDIDATES)
     check_range(arguments, 'replan_every', 1, MOST_TICKS)
     _check_words('execution', arguments.execution, _EXECUTIONS)
-    _check_words('join', arguments.join, _JOINS)
+    _check_words('join', arguments.join, JOINS)
     if not 0 <= arguments.join_weight < float('inf'):
         raise UserError(f'--join-weight is {arguments.join_weight}, expected a number from 0 on')
     from lps_ros.cli.simulated_execution import FreeRunningRobot
@@ -101,7 +101,7 @@ def _run(arguments: argparse.Namespace) -> int:
             for seed in seeds:
                 episodes.append(robot.run(
                     seed, bundle.policy, horizon=horizon, delay_s=delay_ms * 1e-3,
-                    steering=replace(steering, join=join or 'replace'),
+                    steering=replace(steering, join=join or steering.join),
                     stops_to_think=execution == 'stops_to_think'))
                 tell(len(episodes), len(seeds))
         first.setdefault((execution, join), episodes)
@@ -124,7 +124,7 @@ def _check_words(name: str, found: Sequence[str], known: Sequence[str]) -> None:
 
 def _steering(arguments: argparse.Namespace, own: dict[str, Any]) -> Steering:
     given = {name: getattr(arguments, name) for name in ('mode', 'candidates', 'replan_every')}
-    return Steering(**{'mode': 'steered', **own, **{
+    return Steering(**{**own, **{
         name: value for name, value in given.items() if value is not None},
         'join_steps': arguments.join_steps, 'join_weight': arguments.join_weight})
 

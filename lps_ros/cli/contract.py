@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lps_ros.contract import Action
 from lps_ros.contract import ActionCodec
+from lps_ros.contract import advise
 from lps_ros.contract import Contract
 from lps_ros.contract import load_contract
 from lps_ros.contract import Observation
@@ -28,15 +29,20 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     actions = parser.add_subparsers(dest='contract_command', required=True, metavar='ACTION')
     check = actions.add_parser(
         'check', help='load a contract, say what it holds, or what is wrong with it',
-        description='Load a contract and print what it holds; one line says what is wrong.',
+        description='Load a contract and print what it holds and what to consider before a real '
+        'arm moves; one line says what is wrong.',
         epilog=_EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter)
     check.add_argument('file', type=Path, metavar='FILE', help='contract, a YAML file')
     check.set_defaults(func=run_check)
 
 
 def run_check(arguments: argparse.Namespace) -> int:
-    """Print the contract; raises ContractError where it is faulty."""
-    print(describe(load_contract(arguments.file)))
+    """Print the contract and advice on it; raises ContractError where it is faulty."""
+    contract = load_contract(arguments.file)
+    print(describe(contract))
+    lines = advise(contract)
+    if lines:
+        print('\nconsider, on a real arm', *(f'- {line}' for line in lines), sep='\n')
     return 0
 
 

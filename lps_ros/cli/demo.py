@@ -23,6 +23,7 @@ from lps_ros.cli.output_file import output_file
 from lps_ros.cli.output_file import write_json
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
+from lps_ros.control.planning import JOINS
 from lps_ros.data.files import check_writable
 from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
@@ -73,6 +74,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                              "(default: the bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0,
                         help="ticks between plans (0: the bundle's own)")
+    parser.add_argument('--join', choices=JOINS, default='',
+                        help="how a chunk takes over (default: the bundle's own way)")
     parser.add_argument('--free', action='store_true', help='real time instead of lock-step')
     add_transport(parser)
     parser.add_argument('--in-process', action='store_true',
@@ -124,7 +127,8 @@ def run(arguments: argparse.Namespace) -> int:
         episodes=arguments.episodes, first_seed=arguments.first_seed, task=arguments.task,
         output=output, mode=arguments.mode, candidates=arguments.candidates,
         strength=-1.0 if arguments.strength is None else arguments.strength,
-        replan_every=arguments.replan_every, free=arguments.free, in_process=arguments.in_process,
+        replan_every=arguments.replan_every, join=arguments.join, free=arguments.free,
+        in_process=arguments.in_process,
         record=not (arguments.no_record or arguments.in_process))
     if arguments.camera and not settings.camera:
         raise UserError(f'--camera: bundle {settings.bundle} sees no camera; leave out --camera, '

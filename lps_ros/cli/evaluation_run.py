@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from collections.abc import Mapping
 import contextlib
+from dataclasses import asdict
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain
@@ -16,6 +17,7 @@ from lps_ros.cli.demo_camera import camera_parameters
 from lps_ros.cli.demo_camera import recorder_parameters
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.contract import Contract
+from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.comparison import EpisodeResult
 from lps_ros.evaluation.comparison import LiveTable
@@ -40,6 +42,7 @@ class EvaluationSettings:
     :param candidates: latents that the steered policy chooses from, 0 for the bundle's own
     :param strength: of steering, 0 to 1, below 0 for the bundle's own
     :param replan_every: ticks between plans, 0 for the bundle's own
+    :param join: how a chunk takes over, one of JOINS, or '' for the bundle's own
     :param free: real time instead of lock-step
     :param in_process: lock-step in this process, without ROS and recordings
     :param pictures: show the camera's frames of the first seed in the report
@@ -57,6 +60,7 @@ class EvaluationSettings:
     candidates: int = 0
     strength: float = -1.0
     replan_every: int = 0
+    join: str = ''
     free: bool = False
     in_process: bool = False
     record: bool = True
@@ -97,11 +101,9 @@ class EvaluationSettings:
 
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
-        own = {'mode': 'steered', 'candidates': 1, 'strength': 1.0, 'replan_every': 0,
-               'join': 'replace', 'join_steps': 0, 'join_weight': 1.0,
-               **self.metadata.get('steering', {})}
+        own = asdict(Steering(**self.metadata.get('steering', {})))
         given = {'mode': self.mode, 'candidates': self.candidates,
-                 'replan_every': self.replan_every}
+                 'replan_every': self.replan_every, 'join': self.join}
         steered = own | {name: value for name, value in given.items() if value}
         if self.strength >= 0:
             steered['strength'] = float(self.strength)
@@ -125,7 +127,8 @@ class EvaluationSettings:
         if policy['mode'] == 'steered' and policy['strength'] < 1:
             latents += f', at {policy["strength"]:g} of the way from random ones'
         ticks = policy['replan_every']
-        return f'{latents}, planned {f"every {ticks} ticks" if ticks else "once a chunk"}'
+        every = f'every {ticks} ticks' if ticks else 'once a chunk'
+        return f'{latents}, planned {every}, join: {policy["join"]}'
 
     @property
     def robot(self) -> dict[str, bool | int | float | str]:
@@ -186,7 +189,6 @@ def _policy_results(
 
 def _in_process_results(settings: EvaluationSettings) -> Iterator[tuple[str, EpisodeResult]]:
     from lps_ros.cli.in_process import InProcessRobot
-    from lps_ros.control.planning import Steering
     from lps_ros.nodes.policy_bundle import ready_bundle
     from lps_ros.sim.commands import by_joints
     import torch

@@ -9,6 +9,7 @@ from lps_ros.cli.option_ranges import MOST_SEED
 from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
+from lps_ros.control.planning import JOINS
 from tqdm import tqdm
 
 _EXAMPLES = """examples:
@@ -39,6 +40,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help="of steering, 0 to 1 (default: as recorded, else the bundle's own)")
     parser.add_argument('--replan-every', type=int,
                         help="ticks between plans (default: as recorded, else the bundle's own)")
+    parser.add_argument('--join', choices=JOINS,
+                        help='how a chunk takes over (default: as recorded, else the '
+                             "bundle's own)")
     parser.add_argument('--seed', type=int, help='of the latents (default: as recorded, else 0)')
     parser.add_argument('--json', type=output_file, help='write the figures to this file')
     parser.add_argument('--html', type=output_file, help='write a page to this file')
@@ -61,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     torch.set_num_threads(1)
     settings = ReplaySettings(
         mode=arguments.mode, candidates=arguments.candidates, strength=arguments.strength,
-        replan_every=arguments.replan_every, seed=arguments.seed)
+        replan_every=arguments.replan_every, join=arguments.join, seed=arguments.seed)
     contract = None if arguments.contract is None else load_contract(arguments.contract)
     with tqdm(total=1.0, desc='replaying', delay=_SHOW_PROGRESS_AFTER_S, disable=None,
               leave=False, bar_format='{desc} {percentage:3.0f}%|{bar}| {remaining}') as bar:

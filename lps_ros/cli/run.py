@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
+from lps_ros.control.planning import JOINS
 
 _EXAMPLES = """  lps run --bundle models/my_policy --contract config/my_arm.yaml --shadow
   lps run --bundle models/ur5e_cube --sim-time --arm
@@ -32,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                              "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
                         help="plan again after so many ticks (default: the bundle's own)")
-    parser.add_argument('--join', choices=('default', 'replace', 'ensemble', 'latent'),
+    parser.add_argument('--join', choices=('default', *JOINS),
                         default='default', help='how a new chunk takes over')
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
     parser.add_argument('--arm', action='store_true',
@@ -45,6 +46,9 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
                         help='start as an unconfigured lifecycle node')
     parser.add_argument('--lock-step', action='store_true',
                         help='the simulator waits for each command')
+    parser.add_argument('--realtime-priority', type=int, default=0, metavar='N',
+                        help='tick in the real-time class SCHED_RR at this priority, 1 to 99 '
+                             '(default: an ordinary process)')
     parser.add_argument('--sim-time', action='store_true', help='use the clock on /clock')
     parser.set_defaults(func=run)
 
@@ -57,5 +61,5 @@ def run(arguments: argparse.Namespace) -> int:
         'strength': arguments.strength, 'replan_every': arguments.replan_every,
         'join': arguments.join, 'seed': arguments.seed, 'arm_on_activate': arguments.arm,
         'shadow': arguments.shadow, 'report_dir': str(arguments.report_dir),
-        'autostart': not arguments.inactive,
+        'autostart': not arguments.inactive, 'realtime_priority': arguments.realtime_priority,
         'lock_step': arguments.lock_step, 'use_sim_time': arguments.sim_time}, arguments)

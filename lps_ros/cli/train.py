@@ -106,12 +106,14 @@ class _Bar:
             self._bar.close()
 
     def show(self, progress: dict[str, Any]) -> None:
-        """Move the bar of the phase that is under way."""
+        """Move the bar of the phase that is under way; print notes."""
         if progress['phase'] != self._phase:
             self.__exit__()
             self._phase = progress['phase']
             self._bar = tqdm(total=progress['steps'], desc=self._phase, disable=None)
         self._bar.update(progress['step'] - self._bar.n)
+        for note in progress.get('notes', ()):
+            tqdm.write(f'note: {note}', file=sys.stderr)
         metrics = progress.get('metrics', {})
         # Which there are is up to the algorithm.
         self._bar.set_postfix({

@@ -1,5 +1,6 @@
 """The robot contract: what is observed and commanded, and how messages become numbers."""
 
+from lps_ros.contract.advice import advise
 from lps_ros.contract.chunk_messages import path_velocities
 from lps_ros.contract.clock import ControlClock
 from lps_ros.contract.codec import ActionCodec
@@ -51,6 +52,7 @@ __all__ = [
     'Start',
     'Task',
     'Workspace',
+    'advise',
     'differences',
     'extract',
     'fit_image',

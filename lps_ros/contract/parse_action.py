@@ -33,6 +33,10 @@ def parse_action(section: Section) -> Action:
     names = section.texts('names') if 'names' in kind.required else ()
     scale = parse_scale(section.section('scale'), _width(type_name, fields, names))
     limits = parse_limits(section, scale, type_name, names)
+    unit = section.text('unit', default=None)
+    if limits.start is not None and not commands_positions(type_name, fields, unit):
+        section.fail('limits.start', 'found a start for velocities or efforts',
+                     'expected it for positions', 'remove it; velocities start from rest')
     return Action(
         key=section.text('key', pattern=KEY_PATTERN, expected=KEY_EXPECTED),
         topic=section.text('topic', pattern=TOPIC_PATTERN, expected=TOPIC_EXPECTED),
@@ -40,13 +44,25 @@ def parse_action(section: Section) -> Action:
         fields=fields,
         names=names,
         frame_id=parse_frame(section, kind),
-        unit=section.text('unit', default=None),
+        unit=unit,
         scale=scale,
         limits=limits,
         stop=_parse_stop(section, type_name, fields, limits),
         relative_to=_parse_relative(section, type_name, fields),
         send=section.text('send', default='point', choices=('point', 'chunk')),
     )
+
+
+def commands_positions(type_name: str, fields: tuple[str, ...], unit: str | None) -> bool:
+    """Tell whether an action commands positions, not only velocities or efforts."""
+    if type_name == message_types.FLOAT64_ARRAY:
+        return not _rests_at_zero(unit or '')
+    return (type_name in (message_types.TRAJECTORY, message_types.POSE)
+            or 'position' in fields)
+
+
+def _rests_at_zero(unit: str) -> bool:
+    return all(_RESTS_AT_ZERO.fullmatch(''.join(part.split())) for part in unit.split(','))
 
 
 def _width(type_name: str, fields: tuple[str, ...], names: tuple[str, ...]) -> int:
@@ -84,7 +100,7 @@ def _parse_stop(
 def _check_unit_rests_at_zero(section: Section) -> None:
     """Refuse zeros for plain numbers that are not declared to be velocities or efforts."""
     unit = section.text('unit', default='')
-    if not all(_RESTS_AT_ZERO.fullmatch(''.join(part.split())) for part in unit.split(',')):
+    if not _rests_at_zero(unit):
         found = f"zeros for numbers of unit '{unit}'" if unit else 'zeros for numbers without unit'
         section.fail('stop', f'found {found}', 'expected zeros for velocities or efforts only',
                      "use hold for positions; else declare the unit, such as 'rad/s' or 'Nm'")

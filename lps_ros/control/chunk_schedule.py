@@ -115,7 +115,6 @@ class ChunkSchedule:
         action = newest.actions[tick - newest.start]
         if ensemble and len(covering) > 1:
             weights = _OLDER ** np.arange(len(covering))[::-1]
-            action = np.average(
-                [chunk.actions[tick - chunk.start] for chunk in covering], axis=0,
-                weights=weights)
+            actions = np.array([chunk.actions[tick - chunk.start] for chunk in covering])
+            action = weights @ actions / weights.sum()
         return ChunkStep(chunk=newest.number, index=tick - newest.start, action=action)

@@ -25,6 +25,10 @@ class Complaints:
         if decision.notes:
             self._lines['limited'] = '; '.join(decision.notes)
 
+    def tell(self, kind: str, line: str) -> None:
+        """Take a complaint that does not come of a tick."""
+        self._lines[kind] = line
+
     def take(self) -> list[str]:
         """Return what was wrong since the last call, one line a kind."""
         lines, self._lines = self._lines, {}

@@ -164,9 +164,9 @@ class ObservationGate:
                           text=f"observation '{spec.key}' is missing{detail}")
         limit_ns = self._max_age_ns[spec.key]
         ages_ns = {'receipt': now_ns - received.received_ns}
-        if received.stamp_ns is not None:
-            ages_ns['header stamp'] = (
-                now_ns - received.stamp_ns + round(spec.latency_s * 1e9))
+        # What it tells of is older than its stamp or, where it has none, than its receipt.
+        told = 'receipt' if received.stamp_ns is None else 'header stamp'
+        ages_ns[told] = now_ns - _stamp_or_receipt(received) + round(spec.latency_s * 1e9)
         for clock, age_ns in ages_ns.items():
             if age_ns > limit_ns:
                 return Reason(subject=spec.key, stale=not misfit, text=(

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from collections.abc import Iterator
 from collections.abc import Mapping
+from itertools import pairwise
 
 from lps_ros.contract import Action
 from lps_ros.contract import ActionCodec
@@ -75,10 +76,7 @@ class CommandLimiter:
         positions are clipped to it. Raises CommandRefused for a non-finite value.
         """
         commanded = self._commanded(keys)
-        wrong = commanded & ~np.isfinite(physical)
-        if wrong.any():
-            raise CommandRefused('command has a non-finite value in '
-                                 f'{", ".join(np.array(self._names)[wrong])}')
+        self._refuse_non_finite(physical, commanded)
         known = np.isfinite(previous)
         ranged = np.clip(physical, self._low, self._high)
         step = np.multiply(self._step, periods, where=np.isfinite(self._step),
@@ -101,6 +99,31 @@ class CommandLimiter:
                 notes.append(f'{self._names[column]} {wanted[column]:.4g} limited to '
                              f'{limited[column]:.4g} by {kind}')
         return np.where(commanded, command, previous), notes
+
+    def follow(
+            self, command: np.ndarray, wanted: np.ndarray, rows: Mapping[str, np.ndarray]
+    ) -> np.ndarray:
+        """
+        Return a tick's command (A,) and those after it (n + 1, A), each as `apply` limits it.
+
+        wanted: of the n ticks after that one (n, A). Raises CommandRefused as `apply`.
+        """
+        self._refuse_non_finite(wanted, np.full(len(command), True))
+        commands = np.vstack([command, np.clip(wanted, self._low, self._high)])
+        for before, now in pairwise(commands):
+            # A whole chunk at every tick: np.clip takes several times as long.
+            np.minimum(np.maximum(now, before - self._step), before + self._step, out=now)
+            np.minimum(np.maximum(now, self._low), self._high, out=now)
+            for action, columns in self._boxes:
+                self._keep_in_box(action, now[columns], rows)
+        return commands
+
+    def _refuse_non_finite(self, values: np.ndarray, commanded: np.ndarray) -> None:
+        wrong = commanded & ~np.isfinite(values)
+        if wrong.any():
+            names = np.broadcast_to(self._names, wrong.shape)[wrong]
+            raise CommandRefused(
+                f'command has a non-finite value in {", ".join(dict.fromkeys(names))}')
 
     def _commanded(self, keys: Collection[str] | None) -> np.ndarray:
         commanded = np.full(len(self._low), keys is None)

@@ -370,12 +370,10 @@ class Pilot:
             self, tick: int, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return a tick's command and what follows (H, A), within the limits as they are now."""
         ahead = self._codec.denormalise(
-            self.schedule.ahead(tick, ensemble=self.steering.join == 'ensemble'))
-        ahead[0] = command
-        for i in range(1, len(ahead)):
-            ahead[i] = self._limiter.apply(
-                self._led_in(ahead[i], tick + i), ahead[i - 1], rows)[0]
-        return ahead
+            self.schedule.ahead(tick, ensemble=self.steering.join == 'ensemble'))[1:]
+        for i in range(min(len(ahead), self._began + self._ramp_ticks - tick - 1)):
+            ahead[i] = self._led_in(ahead[i], tick + i + 1)
+        return self._limiter.follow(command, ahead, rows)
 
 
 def _failure(error: Exception) -> Reason:

@@ -14,16 +14,19 @@ import numpy as np
 # Of an error; some libraries' hold whole tensors.
 _LONGEST_LINE = 1000
 
+# How a chunk takes over from the one under way; see ChunkSchedule and learning.latent_join.
+JOINS = ('replace', 'ensemble', 'latent')
+
 
 @dataclass(frozen=True, kw_only=True)
 class Steering:
     """How chunks are planned and joined; may change from one tick to the next."""
 
-    mode: str  # 'steered' or 'prior'
+    mode: str = 'steered'  # or 'prior'
     candidates: int = 1  # latents drawn, the best by Q is taken
     strength: float = 1.0  # of 'steered': 0 is the prior, 1 what was learnt
     replan_every: int = 0  # ticks; 0: when the chunk is used up
-    join: str = 'replace'  # how a chunk takes over: 'replace', 'ensemble' or 'latent'
+    join: str = 'ensemble'  # how a chunk takes over, one of JOINS
     join_steps: int = 0  # of 'latent': gradient steps on the latent
     join_weight: float = 1.0  # of 'latent': agreement with what is under way, against value
 

@@ -43,6 +43,10 @@ class PlanningProcess:
         self._process = context.Process(
             target=_serve, args=(theirs, load), daemon=True, name='lps_ros planning')
         self._process.start()
+        # It computes long: being woken, it must not drive the control loop from its core, let
+        # alone in a real-time class that it has inherited.
+        with suppress(OSError):  # a container may forbid it
+            os.sched_setscheduler(self.pid, os.SCHED_BATCH, os.sched_param(0))
         theirs.close()
         self._frames: SharedMemory | None = None
         self.facts: Any = None
@@ -135,9 +139,6 @@ def _serve(connection: Connection, load: Callable[[], tuple[Planner, Any]]) -> N
     """Run in the child: load, then answer until the other end is closed."""
     # Ctrl-C reaches the whole terminal; the parent stops the robot first.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # It computes long: being woken, it must not drive the control loop from its core.
-    with suppress(OSError):  # a container may forbid it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     frames = None
     try:
         try:

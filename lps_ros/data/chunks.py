@@ -85,10 +85,14 @@ class Chunks:
         rows = np.minimum(starts[:, None] + np.arange(self._horizon), last[:, None])
         return np.asarray(self._actions[rows])
 
+    def observations(self, starts: np.ndarray) -> np.ndarray:
+        """Return the observations (B, S) that the chunks that begin at these rows start from."""
+        return np.asarray(self._observations[starts])
+
     def batch(self, starts: np.ndarray) -> Batch:
         """Return the chunks that begin at these rows, int64 (B,)."""
         after = np.minimum(starts + self._horizon, self._last[starts] + 1)
-        observations, actions = np.asarray(self._observations[starts]), self.actions(starts)
+        observations, actions = self.observations(starts), self.actions(starts)
         if self.relative is not None:
             actions = self.relative.learnt(actions, observations)
         return Batch(

@@ -28,6 +28,7 @@ class RelativeActions:
         self.spread = np.asarray(spread, np.float64)
         self._columns, self._observed = _columns(contract)
         codec = ActionCodec(contract)
+        self._names = [codec.names[column] for column in self._columns]
         self._centre = 0.5 * (codec.high + codec.low)[self._columns]
         self._half = 0.5 * (codec.high - codec.low)[self._columns]
 
@@ -51,10 +52,18 @@ class RelativeActions:
         beyond the range are clipped to it.
         """
         learnt = np.array(actions, np.float64)
-        offsets = learnt[..., self._columns] - self._origin(observations)[..., None, :]
-        learnt[..., self._columns] = np.clip(
-            offsets / self.spread[:learnt.shape[-2], self._columns], -1.0, 1.0)
+        learnt[..., self._columns] = np.clip(self._offsets(learnt, observations), -1.0, 1.0)
         return learnt.astype(np.float32)
+
+    def clipped(self, actions: np.ndarray, observations: np.ndarray) -> dict[str, float]:
+        """
+        Return the share of values that `learnt` clips, 0 to 1, where it clips any.
+
+        By name, such as 'arm.elbow_joint'; takes chunks (N, h, A) and observations (N, S).
+        """
+        beyond = np.abs(self._offsets(actions, observations)) > 1.0
+        return {name: float(share) for name, share in zip(
+            self._names, beyond.mean(axis=(0, 1)), strict=True) if share > 0.0}
 
     def absolute(self, learnt: np.ndarray, observations: np.ndarray) -> np.ndarray:
         """Return learnt chunks (..., H, A) in units of the scale; the inverse of `learnt`."""
@@ -62,6 +71,11 @@ class RelativeActions:
         actions[..., self._columns] *= self.spread[:, self._columns]
         actions[..., self._columns] += self._origin(observations)[..., None, :]
         return actions
+
+    def _offsets(self, actions: np.ndarray, observations: np.ndarray) -> np.ndarray:
+        """Return the relative columns (..., h, columns) as offsets, in units of their range."""
+        offsets = actions[..., self._columns] - self._origin(observations)[..., None, :]
+        return offsets / self.spread[:actions.shape[-2], self._columns]
 
     def _origin(self, observations: np.ndarray) -> np.ndarray:
         """Return the observed positions (..., columns) on the scale of the actions."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable
 from collections.abc import Sequence
+from dataclasses import asdict
 from dataclasses import dataclass
 from dataclasses import fields
+from dataclasses import replace
 import json
 import math
 from pathlib import Path
@@ -46,6 +48,7 @@ class ReplaySettings:
     :param candidates: latents drawn per plan
     :param strength: of steering, 0 (the prior) to 1
     :param replan_every: ticks between plans, 0 for the whole chunk
+    :param join: how a chunk takes over, one of JOINS
     :param seed: of the latents; 0 where the recording says nothing
     """
 
@@ -53,6 +56,7 @@ class ReplaySettings:
     candidates: int | None = None
     strength: float | None = None
     replan_every: int | None = None
+    join: str | None = None
     seed: int | None = None
 
     def resolve(
@@ -65,17 +69,14 @@ class ReplaySettings:
         :param own: how the bundle is to be run; may be empty
         """
         settings = recorded or own
-
-        def value(name: str, default: str | float) -> Any:
-            given = getattr(self, name)
-            return settings.get(name, default) if given is None else given
-
-        return Steering(
-            mode=value('mode', 'steered'), candidates=max(1, value('candidates', 1)),
-            strength=value('strength', 1.0),
-            replan_every=min(value('replan_every', 0) or horizon, horizon),
-            **{name: settings[name] for name in ('join', 'join_steps', 'join_weight')
-               if name in settings}), value('seed', 0)
+        given = {name: value for name, value in asdict(self).items() if value is not None}
+        wanted = Steering(**{
+            each.name: (settings | given)[each.name] for each in fields(Steering)
+            if each.name in settings | given})
+        return replace(
+            wanted, candidates=max(1, wanted.candidates),
+            replan_every=min(wanted.replan_every or horizon, horizon),
+        ), (settings | given).get('seed', 0)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -65,7 +65,8 @@ def _settings(figures: Mapping) -> str:
     strength = settings['strength']
     weaker = '' if settings['mode'] == 'prior' or strength == 1 else f' at strength {strength}'
     return (f'{settings["mode"]}{weaker}, best of {settings["candidates"]}, a plan every '
-            f'{settings["replan_every"]} of {figures["horizon"]} ticks, contract '
+            f'{settings["replan_every"]} of {figures["horizon"]} ticks, join: '
+            f'{settings["join"]}, contract '
             f'{figures["contract"]} {figures["data_hash"]}')
 
 

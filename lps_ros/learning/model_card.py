@@ -69,8 +69,9 @@ def _steering(steering: Mapping[str, Any] | None, latent_actor: bool) -> str:
         how = (f'of {candidates} random latents the one whose chunk the critics value most is '
                'taken' if candidates > 1 else 'a random latent')
         how = f'the latent actor is not used; {how}' if latent_actor else how
+    join = f' (join: {steering["join"]})' if 'join' in steering else ''
     return (f'Run, unless told otherwise, with a new plan '
-            f'{f"every {ticks} ticks" if ticks else "once a chunk"}: {how}.')
+            f'{f"every {ticks} ticks" if ticks else "once a chunk"}{join}: {how}.')
 
 
 def _widths(widths: list[int]) -> str:

@@ -77,7 +77,8 @@ class Trainer:
         Train to the last step, or until `stop_event` is set; either leaves a checkpoint.
 
         `callback` gets 'phase' ('cache' or 'training'), 'step' and 'steps' and, while training,
-        'updates_per_s', 'remaining_s', 'lr' and 'metrics'. On the same machine a resumed run
+        'updates_per_s', 'remaining_s', 'lr' and 'metrics'; before the first update 'notes', lines
+        on what to know of the data, where there are any. On the same machine a resumed run
         ends with the weights of an uninterrupted one, to the bit. Raises TrainingError when a
         metric is no longer finite (the last good checkpoint stays), DataError on bad data.
         """
@@ -91,6 +92,10 @@ class Trainer:
             lambda done, total: tell({'phase': 'cache', 'step': done, 'steps': total})))
         with distributed.together():
             loop, scaling = self._loop(data, device)
+            notes = self._notes(data, scaling[1])
+        if notes:
+            tell({'phase': 'training', 'step': loop.step, 'steps': self.config.steps,
+                  'notes': notes})
         loop.run(tell, stop_event or Event())
         with distributed.together():
             finished = loop.step == self.config.steps
@@ -140,6 +145,16 @@ class Trainer:
         agent.load_state_dict(weights)
         # The weights were made for the scale that the first training saw.
         return agent, bundle.policy.normaliser, bundle.policy.relative
+
+    def _notes(self, data: TrainingData, relative: RelativeActions | None) -> list[str]:
+        """Return what to know of fine-tuning: which values lie beyond the range learnt before."""
+        start = self.config.start_from
+        clipped = data.clipped(relative) if start else {}
+        if not clipped:
+            return []
+        shares = ', '.join(f'{100 * share:.3g} % of {name}' for name, share in clipped.items())
+        return [f'{start}: {shares} lie farther from the observed joints than what it was trained '
+                'on, and are clipped; where that is much, train without start_from']
 
     def _save_bundle(
             self, loop: TrainingLoop, data: TrainingData, normaliser: Normaliser,

@@ -81,7 +81,7 @@ class TrainerConfig:
     candidates: int = 4  # how the bundle is run: latents per plan, the best by Q is taken
     strength: float = 1.0  # how the bundle is run: steered from the prior (0) to what is learnt
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
-    join: Literal['replace', 'ensemble', 'latent'] = 'replace'  # how the bundle is run
+    join: Literal['replace', 'ensemble', 'latent'] = 'ensemble'  # how the bundle is run
     join_steps: int = 0  # how the bundle is run: of 'latent', gradient steps on the latent
     join_weight: float = 1.0  # how the bundle is run: of 'latent', agreement against value
     learner: AlgorithmConfig = field(default_factory=LPSConfig)

@@ -61,18 +61,25 @@ class TrainingData:
             'chunks': len(sampler.starts)}
         return cls(
             sampler=sampler, normaliser=Normaliser.fit(observations),
-            relative=_relative(contract, cache, sampler),
+            relative=_relative(contract, sampler),
             observation_size=observations.shape[1], action_size=actions.shape[1],
             description=description, statistics=_statistics(observations, cache.names))
 
+    def clipped(self, relative: RelativeActions | None) -> dict[str, float]:
+        """Return which share of the values a range made elsewhere clips, by name; see there."""
+        return {} if relative is None else relative.clipped(*_some_chunks(self.sampler))
 
-def _relative(
-        contract: Contract, cache: TrainingCache, sampler: ChunkSampler) -> RelativeActions | None:
+
+def _relative(contract: Contract, sampler: ChunkSampler) -> RelativeActions | None:
     if all(action.relative_to is None for action in contract.actions):
         return None
+    return RelativeActions.fit(contract, *_some_chunks(sampler))
+
+
+def _some_chunks(sampler: ChunkSampler) -> tuple[np.ndarray, np.ndarray]:
+    """Return actions (N, H, A) and observations (N, S) of chunks evenly spread over all."""
     starts = sampler.starts[::1 + len(sampler.starts) // _FITTED]
-    return RelativeActions.fit(
-        contract, sampler.chunks.actions(starts), cache.observations[starts])
+    return sampler.chunks.actions(starts), sampler.chunks.observations(starts)
 
 
 def _fingerprint(

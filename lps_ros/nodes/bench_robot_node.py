@@ -27,6 +27,7 @@ from lps_ros.nodes.service_calls import Script
 from lps_ros.nodes.service_calls import ServiceCalls
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock
+from trajectory_msgs.msg import JointTrajectory
 
 _PATIENCE_S = 120.0
 # Of a slice of the policy's.
@@ -72,6 +73,9 @@ class BenchRobotNode(Node):
             joint_hz=self._value('joint_hz'), tool_hz=self._value('tool_hz'),
             factor=self._factor or 1.0)
         self.create_subscription(TwistStamped, 'twist', self._on_twist, COMMAND)
+        # Whoever does not command it costs nothing; what it is told is not looked at.
+        self.create_subscription(
+            JointTrajectory, 'arm', lambda message: None, COMMAND, raw=True)
         self.create_subscription(DiagnosticArray, '/diagnostics', self._on_diagnostics, 10)
         self._calls = ServiceCalls(self, timeout_s=_PATIENCE_S)
         self._script = self._soak() if self._factor else self._session()

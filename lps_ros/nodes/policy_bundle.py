@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from dataclasses import replace
 import time
 from typing import Any
 
@@ -98,6 +99,5 @@ def _plan_s(planner: Planner, facts: BundleFacts, **join: Any) -> float:
 
 
 def _steering(bundle: Any) -> Steering:
-    wanted = {'mode': 'steered', **bundle.metadata.get('steering', {})}
-    return Steering(**wanted | {
-        'replan_every': wanted.get('replan_every') or bundle.policy.horizon})
+    wanted = Steering(**bundle.metadata.get('steering', {}))
+    return replace(wanted, replan_every=wanted.replan_every or bundle.policy.horizon)

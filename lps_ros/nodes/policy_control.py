@@ -287,13 +287,15 @@ class PolicyControl:
             self._go_on_reloading()
 
     def _look_for_others(self) -> None:
-        """Disarm where somebody else commands the robot."""
-        if (not self._authority.armed or time.monotonic() < self._graph_due_s
-                or self._operator is not None):
+        """Disarm where somebody else commands the robot, or say so where it is disarmed."""
+        if self._operator is not None or time.monotonic() < self._graph_due_s:
             return
         self._graph_due_s = time.monotonic() + _GRAPH_INTERVAL_S
-        if others := foreign_publishers(self._node, self.facts.contract):
+        others = foreign_publishers(self._node, self.facts.contract)
+        if others and self._authority.armed:
             self._halt(Reason(subject='command', text=others, disarms=True))
+        elif others:
+            self._complaints.tell('others', others)
 
     def _collect(self) -> None:
         self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S

@@ -9,6 +9,7 @@ import sys
 import time
 from typing import Any
 
+from lps_ros.contract import advise
 from lps_ros.control.authority import Authority
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
@@ -22,6 +23,7 @@ from lps_ros.nodes.policy_report import Condition
 from lps_ros.nodes.policy_report import PolicyReport
 from lps_ros.nodes.process import run_node
 from lps_ros.nodes.process import StartError
+from lps_ros.nodes.realtime import enter_realtime
 from lps_ros.nodes.receive_clock import ReceiveClock
 from std_srvs.srv import Trigger
 
@@ -50,6 +52,7 @@ class PolicyNode(ManagedNode):
         super().__init__('policy')
         self._load = load
         self._settings = PolicyParameters(self, lambda: self.state)
+        enter_realtime(self._settings['realtime_priority'])
         self._receive_clock = ReceiveClock(self)
         self._report = PolicyReport(self)
         self._control: PolicyControl | None = None
@@ -98,6 +101,9 @@ class PolicyNode(ManagedNode):
         facts = process.facts
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
+        if not (self._settings['shadow'] or self._settings['lock_step']):
+            for line in advise(facts.contract):
+                self.get_logger().warning(f'consider: {line}')
         self.get_logger().info(
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')

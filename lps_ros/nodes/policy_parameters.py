@@ -6,6 +6,7 @@ from typing import Any
 
 from lps_ros.control.authority import AuthorityLimits
 from lps_ros.control.execution import Execution
+from lps_ros.control.planning import JOINS
 from lps_ros.control.planning import Steering
 from lps_ros.nodes.parameters import declare
 from rcl_interfaces.msg import SetParametersResult
@@ -101,7 +102,7 @@ def _declare(node: LifecycleNode) -> None:
             'the chunk is nearly used up.', between=(0, 1000))
     declare(node, 'join', 'default',
             'How a new chunk takes over from the one under way.',
-            one_of=('default', 'replace', 'ensemble', 'latent'))
+            one_of=('default', *JOINS))
     declare(node, 'join_steps', -1,
             "Of join 'latent': gradient steps on the latent; below 0: as the bundle says.",
             between=(-1, 100))
@@ -147,5 +148,8 @@ def _declare(node: LifecycleNode) -> None:
             'Whether a simulator waits for the command of a tick.')
     declare(node, 'lock_step_wait_s', 1.0,
             'Longest wall time that a tick waits for its observations, in s.', between=(0.0, 60.0))
+    declare(node, 'realtime_priority', 0,
+            'Of the SCHED_RR class, in which ticks do not wait for other work; the network stays '
+            'outside of it; 0: an ordinary process.', between=(0, 99), read_only=True)
     declare(node, 'autostart', False,
             'Configure and activate at start; exit if that fails.', read_only=True)

@@ -97,7 +97,7 @@ def _judge(
     if reasons:
         stale = all(reason.stale for reason in reasons)
         return (DiagnosticStatus.STALE if stale else DiagnosticStatus.ERROR,
-                'not acting: ' + '; '.join(map(str, reasons)))
+                '; '.join(['not acting: ' + '; '.join(map(str, reasons)), *complaints]))
     if complaints:
         return DiagnosticStatus.WARN, '; '.join(complaints)
     return DiagnosticStatus.OK, 'acting' if condition.acting else condition.state

@@ -115,6 +115,8 @@ class TrainerNode(Node):
             self.get_logger().error(f'training ended: {error}')
 
     def _add(self, progress: dict[str, Any]) -> None:
+        for note in progress.get('notes', ()):
+            self.get_logger().warning(note)
         with self._lock:
             self._news.append(progress)
 

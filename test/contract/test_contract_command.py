@@ -4,9 +4,11 @@ from pathlib import Path
 from contract_texts import edited
 from contract_texts import EVERY_TYPE
 from lps_ros.cli import contract as command
+from lps_ros.contract import advise
 from lps_ros.contract import ContractError
 from lps_ros.contract import load_contract
 import pytest
+from test_contract_advice import GUARDED
 
 SHIPPED = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
 
@@ -83,6 +85,22 @@ def test_check_shows_how_a_stop_and_a_command_are_sent(lps, capsys, tmp_path):
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     shown = {line[0]: line[-2:] for line in lines if line and line[-1] in ('point', 'chunk')}
     assert shown['arm'] == ['hold', 'chunk'] and shown['gripper'] == ['hold', 'point']
+
+
+def test_check_gives_advice_after_its_tables(lps, capsys):
+    assert lps('contract', 'check', str(SHIPPED)) == 0
+    shown = capsys.readouterr().out
+    lines = advise(load_contract(SHIPPED))
+    assert lines
+    assert shown.endswith(
+        '\n\nconsider, on a real arm\n' + ''.join(f'- {line}\n' for line in lines))
+
+
+def test_check_has_no_heading_without_advice(lps, capsys, tmp_path):
+    path = tmp_path / 'guarded.yaml'
+    path.write_text(GUARDED)
+    assert lps('contract', 'check', str(path)) == 0
+    assert 'consider' not in capsys.readouterr().out
 
 
 def test_check_raises_the_line_of_a_fault(lps, tmp_path):

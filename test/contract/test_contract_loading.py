@@ -276,6 +276,12 @@ FAULTS = [
      'distance'),
     ('actions/2/limits', {'start': {'observation': 'joints', 'within': [1, 1], 'lag': [1]}},
      'actions.arm.limits.start.lag: found 1 numbers, expected 2; give one for each dimension'),
+    ('actions/1', {'key': 'gripper', 'topic': 'gripper', 'type': 'std_msgs/msg/Float64MultiArray',
+                   'names': ['a'], 'unit': 'rad/s', 'scale': {'low': [-1], 'high': [1]},
+                   'limits': {'start': {'observation': 'joints', 'within': [1]}},
+                   'stop': 'zeros'},
+     'actions.gripper.limits.start: found a start for velocities or efforts, expected it for '
+     'positions; remove it; velocities start from rest'),
     ('actions/1/fields', ['data'], 'actions.gripper.fields: found a key that '
      'std_msgs/msg/Float64MultiArray does not use, expected names | unit; remove it'),
 ]

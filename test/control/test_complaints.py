@@ -20,6 +20,14 @@ def test_nothing_is_said_of_a_loop_that_keeps_up():
     assert complaints.take() == []
 
 
+def test_what_comes_of_no_tick_is_told_once():
+    complaints = Complaints(period_s=0.05)
+    for other in ('one', 'another'):
+        complaints.tell('others', f'{other} commands too')
+    assert complaints.take() == ['another commands too']
+    assert complaints.take() == []
+
+
 def test_slow_planning_skips_and_limits_are_told_once():
     complaints = Complaints(period_s=0.05)
     slow = replace(_ACTED, plan=replace(_PLAN, plan_s=0.06))

@@ -1,5 +1,7 @@
 """Observations fit or unfit to act on."""
 
+from dataclasses import replace
+
 from lps_ros.contract import ImageFormat
 from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
@@ -162,6 +164,16 @@ def test_the_latency_before_the_stamp_counts_towards_the_age():
     assert _texts(gate, 130 * _MS) == []
     assert _texts(gate, 131 * _MS) == [
         "observation 'camera' is 0.151 s old by its header stamp, expected at most 0.15 s"]
+
+
+def test_the_latency_of_what_has_no_stamp_counts_from_its_receipt():
+    gate = _gate(replace(_CONTACT, latency_s=0.02))
+    gate.accept('contact', np.array([1.0]), stamp_ns=None, received_ns=0)
+    limit_ms = round(1e3 * _CONTACT.max_age_s)
+    assert _texts(gate, (limit_ms - 20) * _MS) == []
+    line, = _texts(gate, (limit_ms - 19) * _MS)
+    assert 'old by its receipt' in line
+    assert gate.ages_s(0) == {'contact': 0.02}
 
 
 def test_ages_are_of_the_newest_message_by_its_stamp_and_latency():

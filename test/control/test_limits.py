@@ -262,3 +262,21 @@ def test_positions_move_no_faster_than_their_velocity_limit(wanted, begin):
         assert (np.abs(sent) <= [0.08, 3, 3]).all()
         assert (np.abs(sent - previous)[1:] <= 0.05 + 1e-9).all()
         previous = sent
+
+
+@given(wanted=st.lists(st.tuples(_ANY, _ANY, _ANY, _ANY), min_size=1, max_size=10),
+       position=st.tuples(st.floats(0, 0.8), st.floats(-0.5, 0.5), st.floats(-0.2, 0.6)))
+def test_what_follows_a_command_is_limited_as_each_would_be(wanted, position):
+    rows = {'tool': np.array([*position, 0.0, 0.0, 0.0, 1.0])}
+    first, *rest = np.array(wanted)
+    one_by_one = [_LIMITED.apply(first, _LIMITED.at_rest, rows)[0]]
+    for command in rest:
+        one_by_one.append(_LIMITED.apply(command, one_by_one[-1], rows)[0])
+    together = _LIMITED.follow(one_by_one[0], np.reshape(rest, (-1, 4)), rows)
+    np.testing.assert_allclose(together, one_by_one, rtol=0, atol=1e-12)
+
+
+def test_what_follows_is_refused_where_it_is_not_finite():
+    with pytest.raises(CommandRefused, match='non-finite value in gripper.opening$'):
+        _LIMITED.follow(np.zeros(4), np.array([[0, 0, 0, 0.01], [0, 0, 0, np.nan]]),
+                        {'tool': np.array([0.4, 0, 0.2, 0, 0, 0, 1])})

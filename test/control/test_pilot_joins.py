@@ -37,12 +37,13 @@ def test_an_ensemble_goes_over_from_one_chunk_to_the_next():
 
 
 def test_the_join_can_be_changed_while_it_runs():
-    rig = Rig(horizon=4, planner=_Numbered(4), steering=Steering(mode='prior', replan_every=2))
+    rig = Rig(horizon=4, planner=_Numbered(4),
+              steering=Steering(mode='prior', replan_every=2, join='replace'))
     for tick in range(1, 4):
         rig.tick(tick)
     rig.pilot.steering = Steering(mode='prior', replan_every=2, join='ensemble')
     assert rig.tick(4).command[0] == pytest.approx(.2 * 2 / 3)
-    rig.pilot.steering = Steering(mode='prior', replan_every=2)
+    rig.pilot.steering = Steering(mode='prior', replan_every=2, join='replace')
     assert rig.tick(4).command[0] == pytest.approx(.2)
 
 

@@ -73,6 +73,21 @@ def test_an_offset_beyond_the_data_is_clipped():
     assert relative.learnt(far, observations)[0, 0, 1] == 1.0
 
 
+def test_what_is_clipped_is_told_by_name_and_share():
+    actions, observations, _ = moves(300)
+    relative = RelativeActions.fit(ROBOT, actions, observations)
+    inside = np.arange(100)
+    inside = inside[[not relative.clipped(actions[i:i + 1], observations[i:i + 1])
+                     for i in inside]][:50]
+    actions, observations = actions[inside], observations[inside]
+    assert relative.clipped(actions, observations) == {}
+    actions[:3, 0, 2] = 5.0
+    actions[:10, 1, 0] = 5.0  # not relative, so not clipped here
+    assert relative.clipped(actions, observations) == {'arm.a': 3 / (50 * HORIZON)}
+    learnt = relative.learnt(actions, observations)
+    assert (learnt[:3, 0, 2] == 1.0).all()
+
+
 def test_a_joint_that_never_moved_has_a_range():
     actions, observations, _ = moves(300)
     actions[..., 2] = ((observations[:, 3] - 0.5) / 1.5)[:, None]

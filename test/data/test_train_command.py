@@ -16,6 +16,7 @@ from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.checkpoint import NAME
 from lps_ros.learning.checkpoint import read_progress
+from lps_ros.learning.trainer import Trainer
 import numpy as np
 import pytest
 
@@ -43,6 +44,12 @@ def test_every_algorithm_trains_from_recordings_to_a_bundle(arguments, tmp_path,
     assert main([*arguments, f'algorithm={algorithm}', 'steps=4']) == 0
     bundle = load_bundle(tmp_path / 'run' / 'bundle')
     assert bundle.metadata['algorithm']['name'] == algorithm
+
+
+def test_what_to_know_of_the_data_is_printed(arguments, monkeypatch, capsys):
+    monkeypatch.setattr(Trainer, '_notes', lambda *_: ['3 % of arm.a are clipped'])
+    assert main([*arguments, 'steps=4']) == 0
+    assert capsys.readouterr().err.count('note: 3 % of arm.a are clipped\n') == 1
 
 
 def test_a_frame_that_does_not_decode_is_one_line_and_keeps_the_checkpoint(

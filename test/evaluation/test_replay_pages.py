@@ -43,7 +43,8 @@ def gaps(tmp_path_factory):
 def test_first_comes_what_matters_before_the_arm_moves(own, gaps):
     lines = own.text().splitlines()
     assert 'through models/arm: 1 episode, 60 ticks, 3.0 s' in lines[0]
-    assert lines[1].startswith('steered, best of 1, a plan every 5 of 5 ticks, contract point_arm')
+    assert lines[1].startswith(
+        'steered, best of 1, a plan every 5 of 5 ticks, join: ensemble, contract point_arm')
     assert lines[3] == 'ok  Input was fit to act on at 60 of 60 ticks.'
     assert any("this is the policy's own run" in line and line.startswith('ok')
                for line in lines[3:12])

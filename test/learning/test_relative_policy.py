@@ -36,15 +36,15 @@ def settings(**changes):
         **changes})
 
 
-def recordings(episodes=40):
+def recordings(episodes=40, faster=1.0):
     """Return episodes that go on by a hair's breadth at every tick, from anywhere."""
-    rng = np.random.default_rng(0)
-    paths = [rng.uniform(-2, 2) + _STEP_RAD * np.arange(41) for _ in range(episodes)]
+    rng, step_rad = np.random.default_rng(0), faster * _STEP_RAD
+    paths = [rng.uniform(-2, 2) + step_rad * np.arange(41) for _ in range(episodes)]
     positions = np.concatenate(paths)[:, None]
     names = ObservationEncoder(ROBOT).names
     return TrainingCache(
         observations=positions.astype(np.float32),
-        actions=ActionCodec(ROBOT).normalise(positions + _STEP_RAD),
+        actions=ActionCodec(ROBOT).normalise(positions + step_rad),
         episode_offsets=np.arange(0, len(positions) + 1, 41), outcomes=np.ones(episodes, bool),
         paths=(), names=names, action_names=ActionCodec(ROBOT).names)
 
@@ -103,6 +103,34 @@ def test_fine_tuning_keeps_the_range(made, tmp_path):
                         tmp_path / 'run').run().bundle
     np.testing.assert_array_equal(
         load_bundle(tuned).policy.relative.spread, load_bundle(made).policy.relative.spread)
+
+
+def told_by_training(data, start, run_dir, monkeypatch):
+    """Return what a training of one update tells."""
+    use_cache(monkeypatch, data)
+    told = []
+    Trainer(settings(steps=1, start_from=start), 'dataset', ROBOT, run_dir).run(told.append)
+    return told
+
+
+def test_fine_tuning_says_what_share_is_clipped(made, tmp_path, monkeypatch):
+    told = told_by_training(recordings(faster=2.0), str(made), tmp_path, monkeypatch)
+    assert [('notes' in each, each['step']) for each in told] == [(True, 0), (False, 1)]
+    note, = told[0]['notes']
+    # All but 6 of 200 values an episode: where its last action is repeated, the robot waits.
+    assert note.startswith(f'{made}: 97 % of arm.a lie farther from the observed joints')
+
+
+def test_fine_tuning_within_the_range_has_nothing_to_say(made, tmp_path, monkeypatch):
+    told = told_by_training(recordings(), str(made), tmp_path, monkeypatch)
+    assert told and not any('notes' in each for each in told)
+
+
+def test_training_from_the_start_has_nothing_to_say(tmp_path, monkeypatch):
+    data = recordings()
+    data.actions[5] = 1.0  # an outlier, which the range of this training itself leaves out
+    told = told_by_training(data, '', tmp_path, monkeypatch)
+    assert told and not any('notes' in each for each in told)
 
 
 def test_the_range_of_long_recordings_is_that_of_some_of_their_chunks(monkeypatch, tmp_path):

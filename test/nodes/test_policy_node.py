@@ -7,6 +7,7 @@ import sys
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lps_ros.contract import ActionCodec
+from lps_ros.contract import advise
 from lps_ros.contract import extract
 from lps_ros.contract import load_contract
 from lps_ros.contract import ObservationEncoder
@@ -362,6 +363,19 @@ def test_a_network_that_fails_ends_in_a_stop(faulty, fault, reason):
     assert stopped(faulty.twists[0])
     assert faulty.openings == []
     faulty.change(_DEACTIVATE, _CLEANUP)
+
+
+def test_configuring_warns_once_of_each_gate_that_the_contract_lacks(faulty):
+    before = len(faulty.process.log())
+    faulty.set(bundle='good')
+    faulty.change(_CONFIGURE)
+    said = faulty.process.log()[before:].splitlines()
+    lines = advise(load_contract(_CONTRACT))
+    assert lines
+    for line in lines:
+        shown, = [each for each in said if line in each]
+        assert 'WARN' in shown
+    faulty.change(_CLEANUP)
 
 
 def test_planning_slower_than_the_period_is_a_warning(faulty):

@@ -206,6 +206,14 @@ def test_another_publisher_of_commands_disarms_and_keeps_disarmed(robot):
     _moves(robot)
 
 
+def test_another_publisher_of_commands_is_told_of_while_disarmed(robot):
+    robot.diagnostics.clear()
+    other = robot.node.create_publisher(TwistStamped, _TWIST, 1)
+    robot.until(lambda: any('test_robot also publishes' in status.message
+                            for status in robot.diagnostics))
+    robot.node.destroy_publisher(other)
+
+
 def test_a_switch_that_is_not_held_stops_without_disarming(tmp_path, ros_domain):
     process = PolicyProcess(
         FAULTY, tmp_path / 'log', ros_domain, bundle='good', dead_man_topic='joy',

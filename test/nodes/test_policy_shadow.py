@@ -42,6 +42,8 @@ def test_in_shadow_the_robot_follows_the_operator_and_the_error_is_told(tmp_path
         assert robot.node.count_publishers('gripper_controller/commands') == 1
         assert robot.statuses[-1]['shadow']
         assert robot.statuses[-1]['source'] == 'policy'
+        # Advice is for who commands.
+        assert 'consider:' not in process.log() and 'loaded good' in process.log()
     finally:
         robot.close()
         process.close()
