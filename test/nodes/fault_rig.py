@@ -31,7 +31,6 @@ ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 PATIENCE_S = 2.0  # of the policy, simulated
 _WAIT_S = 90.0  # a loaded machine takes half a minute to import torch
-_FAST_M_S = 0.05
 _STEADY_NS = 100_000_000
 _TURNS_BEFORE_M = 0.1  # it must not turn round while a fault is looked at
 
@@ -206,7 +205,7 @@ class FaultRig:
         path = self.relay.path
         _, speeds = path.speeds(self.relay.time.newest_ns - _STEADY_NS)
         outwards = path.y * path.y_velocity > 0
-        return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > _FAST_M_S
+        return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > self.way.fast_m_s
                 and not (outwards and abs(path.y) > FAR_M - _TURNS_BEFORE_M))
 
     def until(self, condition, *, within_s=_WAIT_S):

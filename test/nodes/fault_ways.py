@@ -28,7 +28,11 @@ class Stop:
 
 
 class _Way:
-    """What the ways have in common; `key` is of the action that moves the arm."""
+    """
+    What the ways have in common.
+
+    `key` is of the action that moves the arm; above `fast_m_s` a fault may strike.
+    """
 
     def contract(self):
         """Return the contract's text."""
@@ -56,6 +60,7 @@ class Twists(_Way):
 
     name, key, kind = 'twist', 'twist', TwistStamped
     topic = 'servo_node/delta_twist_cmds'
+    fast_m_s = 0.05  # the tool is told to be twice as fast
     _file = 'fault_contract.yaml'
 
     def channel(self, contract, joints):
@@ -100,6 +105,7 @@ class JointTrajectories(_Way):
 
     key, kind = 'arm', JointTrajectory
     topic = 'joint_trajectory_controller/joint_trajectory'
+    fast_m_s = 0.1  # 0.15 once it has set off
     _file = 'fault_contract_joints.yaml'
 
     def __init__(self, send):
