@@ -189,6 +189,8 @@ class Pilot:
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
+        if takes_over:
+            self._whereabouts.check_led_in(command, before)
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
@@ -281,6 +283,8 @@ class Pilot:
         before = self._in_force.command
         command, notes = self._limiter.apply(
             self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
+        if tick == self._began:
+            self._whereabouts.check_led_in(command, before)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
         ahead = command[None]
