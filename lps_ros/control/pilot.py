@@ -31,8 +31,9 @@ from lps_ros.control.planning import Steering
 from lps_ros.control.whereabouts import Whereabouts
 import numpy as np
 
-# Of full scale: a robot that is told to move less than this need not change what a camera sees.
-_MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
+# A robot that is told to move less than this need not change what a camera sees: of full scale, as
+# a velocity or per second, and of the step limit.
+_MOVES = 0.05
 # Of a motion, after which the robot has had time to begin to move.
 _FOLLOWS_TICKS = 2
 
@@ -360,11 +361,12 @@ class Pilot:
 
     def moves(self, command: np.ndarray, before: np.ndarray) -> bool:
         """Tell whether a command (A,) after another moves the robot so that a camera sees it."""
-        velocity = np.isfinite(self._limiter.at_rest)
-        now, before = (self._codec.normalise(each) for each in (command, before))
-        still = self._codec.normalise(np.where(velocity, 0.0, command))
-        return bool((np.abs(now - still)[velocity] > _MOVES_VELOCITY).any()
-                    or (np.abs(now - before)[~velocity] > _MOVES_POSITION).any())
+        from_rest = np.isfinite(self._limiter.at_rest)
+        half = 0.5 * (self._codec.high - self._codec.low)
+        least = _MOVES * np.where(
+            from_rest, half,
+            np.minimum(self._limiter.step, half * self._clock.period_ns * 1e-9))
+        return bool((np.abs(command - np.where(from_rest, 0.0, before)) > least).any())
 
     def _ahead(
             self, tick: int, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -187,10 +187,10 @@ def test_a_robot_that_stops_to_think_is_led_in_after_each_stop():
 
 
 @pytest.mark.parametrize(('wants', 'speed', 'moves'), [
-    ((0.0, 0.0), 0.0, False), ((0.02, 0.0), 0.04, False), ((0.04, 0.0), 0.0, True),
+    ((0.0, 0.0), 0.0, False), ((0.004, 0.0), 0.04, False), ((0.006, 0.0), 0.0, True),
     ((0.0, 0.0), -0.06, True)])
 def test_whether_it_moves_is_known_to_who_looks_at_the_cameras(wants, speed, moves):
-    """A hundredth of the range for positions, a twentieth for velocities."""
+    """A twentieth of the step limit for positions, and of full speed for velocities."""
     rig = JointRig()
     rig.want((0.0, 0.0), 0.0)
     for tick in range(1, 4):
