@@ -175,7 +175,8 @@ class ChunkPlanner:
             number=self._number, tick=tick, observation=observation, steering=steering,
             images=tuple(rows[key] for key in self._encoder.image_keys), seed=seed,
             committed=np.float32(ahead) if len(ahead) else None,
-            join_at=self._steps_until_there(tick, now_ns))
+            join_at=self._steps_until_there(tick, now_ns),
+            oldest_ns=self._gate.oldest_ns(sampled_ns))
 
     def swap(self, inference: Inference, seed: int, *, drop: bool = False) -> bool:
         """

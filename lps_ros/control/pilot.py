@@ -51,6 +51,7 @@ class Decision:
     plan: PlanResult | None = None  # that the step is from
     command: np.ndarray | None = None  # (A,) physical, what the messages say when acting
     ages_s: Mapping[str, float] = field(default_factory=dict)  # of each stream's newest message
+    input_age_s: float | None = None  # of the oldest that the plan was made from
 
     @property
     def acting(self) -> bool:
@@ -300,7 +301,8 @@ class Pilot:
         self._stopped, self._stopped_ns = False, None
         return Decision(
             source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
-            step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
+            step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns),
+            input_age_s=None if plan.oldest_ns is None else (now_ns - plan.oldest_ns) * 1e-9)
 
     def _time_ns(self, now_ns: int) -> int:
         """Return the time by which controllers go on."""

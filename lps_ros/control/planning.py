@@ -66,6 +66,7 @@ class PlanRequest:
     seed: int | None = None  # draws latents afresh from this seed
     committed: np.ndarray | None = None  # (m, A) in [-1, 1], under way from `tick` on
     join_at: int = 0  # step at which the chunk is expected to be there
+    oldest_ns: int | None = None  # when the oldest was of what the observation tells of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,6 +81,7 @@ class PlanResult:
     q: float = nan
     disagreement: float = nan  # of the critics on the chunk
     unfamiliarity: float = nan  # of the observation; about 1 is the edge of the training data
+    oldest_ns: int | None = None  # as in the request
 
 
 class InferenceDied(UserError):
@@ -124,7 +126,7 @@ class PlanServer:
             error = one_line(raised)
         return PlanResult(
             number=request.number, tick=request.tick, actions=actions, error=error,
-            plan_s=self._steady_s() - began_s, **figures)
+            plan_s=self._steady_s() - began_s, oldest_ns=request.oldest_ns, **figures)
 
     def _plan(self, request: PlanRequest) -> Plan:
         steering, join = request.steering, {}

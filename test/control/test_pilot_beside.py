@@ -47,6 +47,16 @@ def test_a_slow_network_starts_and_goes_on_without_a_gap(takes_ms, join):
     assert rig.authority.armed
 
 
+def test_a_command_tells_how_old_its_plan_s_input_is():
+    rig = Rig(horizon=8, takes_ms=60.0, steering=Steering(mode='prior', join='replace'))
+    decided = [decision for decision in rig.run(1, 40).values() if decision.acting]
+    ages_s = np.array([decision.input_age_s for decision in decided])
+    since_s = 1e-3 * PERIOD_MS * np.array([decision.step.index for decision in decided])
+    # A row of the tick at which the chunk begins, or of up to a look before.
+    assert (ages_s >= since_s).all() and (ages_s <= since_s + 0.02).all()
+    assert ages_s.max() > 0.2
+
+
 @pytest.mark.parametrize('after_ms', [3, 20])
 def test_after_an_outage_nothing_is_planned_from_before_it(after_ms):
     rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6), patience_s=60.0)
