@@ -10,6 +10,7 @@ from lps_ros.contract import MessageError
 from lps_ros.contract import ObservationEncoder
 from lps_ros.control.chunk_schedule import ChunkSchedule
 from lps_ros.control.gates import ObservationGate
+from lps_ros.control.planning import flaw
 from lps_ros.control.planning import Inference
 from lps_ros.control.planning import PlanRequest
 from lps_ros.control.planning import PlanResult
@@ -222,17 +223,8 @@ class ChunkPlanner:
         self._succeed()
         if result.number < self._valid_from:
             return
-        expected = (self._horizon, self._action_size)
-        if result.error:
-            raise PlanFailed(f'no chunk could be planned: {result.error}')
-        if result.actions.shape != expected:
-            raise PlanFailed(
-                f'planned chunk has shape {result.actions.shape}, expected {expected}')
-        if result.actions.dtype.kind not in 'fiu':
-            raise PlanFailed(
-                f'planned chunk has values of type {result.actions.dtype}, expected numbers')
-        if not np.isfinite(result.actions).all():
-            raise PlanFailed('planned chunk has a non-finite value')
+        if wrong := flaw(result, (self._horizon, self._action_size)):
+            raise PlanFailed(wrong)
         number = self._schedule.count
         late = self._schedule.offer(
             # A copy: a network may write its next plan into the same array.

@@ -84,6 +84,19 @@ class PlanResult:
     oldest_ns: int | None = None  # as in the request
 
 
+def flaw(result: PlanResult, shape: tuple[int, int]) -> str:
+    """Return why a result is no plan of actions of this shape (H, A), in one line, or nothing."""
+    if result.error:
+        return f'no chunk could be planned: {result.error}'
+    if result.actions.shape != shape:
+        return f'planned chunk has shape {result.actions.shape}, expected {shape}'
+    if result.actions.dtype.kind not in 'fiu':
+        return f'planned chunk has values of type {result.actions.dtype}, expected numbers'
+    if not np.isfinite(result.actions).all():
+        return 'planned chunk has a non-finite value'
+    return ''
+
+
 class InferenceDied(UserError):
     """Whatever computed plans has ended; the message is one line."""
 

@@ -8,6 +8,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import differences
 from lps_ros.contract import MessageError
 from lps_ros.control.pilot import Pilot
+from lps_ros.control.planning import flaw
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanRequest
@@ -113,12 +114,8 @@ class Reload:
             self._requests.append(request)
 
     def _judge(self, result: PlanResult, facts: BundleFacts) -> None:
-        expected = (facts.horizon, ActionCodec(facts.contract).size)
-        if result.error:
-            raise _Refused(f'no chunk could be planned: {result.error}')
-        if result.actions.shape != expected or not np.isfinite(result.actions).all():
-            raise _Refused(f'a planned chunk of shape {result.actions.shape} or with a non-finite '
-                           f'value, expected {expected}')
+        if wrong := flaw(result, (facts.horizon, ActionCodec(facts.contract).size)):
+            raise _Refused(wrong)
         limit_s = (facts.horizon - 1) * facts.contract.clock.period_ns * 1e-9
         if result.plan_s > limit_s:
             raise _Refused(f'a plan took {result.plan_s:.3f} s, expected at most {limit_s:.3f} s; '
