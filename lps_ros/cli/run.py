@@ -10,7 +10,7 @@ from lps_ros.cli.option_ranges import MOST_CANDIDATES
 from lps_ros.cli.option_ranges import MOST_PRIORITY
 from lps_ros.cli.option_ranges import MOST_SEED
 from lps_ros.cli.option_ranges import MOST_TICKS
-from lps_ros.control.planning import JOINS
+from lps_ros.joining import JOINS
 
 _EXAMPLES = """  lps run --bundle models/my_policy --contract config/my_arm.yaml --shadow
   lps run --bundle models/ur5e_cube --sim-time --arm
