@@ -1,25 +1,14 @@
 """The parsers of `lps`: an option is meant as it is written."""
 
-import argparse
-
-from lps_ros.cli.main import lps_parser
+from command_options import parsers
 from lps_ros.cli.main import main
 from lps_ros.nodes import policy_node
 from lps_ros.nodes import simulated_robot_node
 import pytest
 
 
-def parsers(parser):
-    """Yield a parser and those of its commands."""
-    yield parser
-    for action in parser._actions:
-        if isinstance(action, argparse._SubParsersAction):
-            for each in action.choices.values():
-                yield from parsers(each)
-
-
 def test_no_option_is_taken_for_another_that_begins_alike():
-    every = list(parsers(lps_parser()))
+    every = list(parsers())
     assert {'lps demo', 'lps bench control', 'lps dataset convert'} <= {
         each.prog for each in every}
     assert [each.prog for each in every if each.allow_abbrev] == []
