@@ -10,6 +10,7 @@ from lps_ros.contract import MessageError
 from lps_ros.contract import ObservationEncoder
 from lps_ros.control.chunk_schedule import ChunkSchedule
 from lps_ros.control.gates import ObservationGate
+from lps_ros.control.planning import flaw
 from lps_ros.control.planning import Inference
 from lps_ros.control.planning import PlanRequest
 from lps_ros.control.planning import PlanResult
@@ -58,6 +59,7 @@ class ChunkPlanner:
         self._action_size = ActionCodec(contract).size
         self._number = 0
         self._pending: PlanRequest | None = None
+        self._successor: tuple[Inference, int] | None = None
         self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
         self.begin(seed=0)
 
@@ -158,11 +160,12 @@ class ChunkPlanner:
             self, tick: int, now_ns: int, steering: Steering, *,
             seed: int | None) -> PlanRequest | None:
         """Return what to ask now, None where an observation is missing or unfit; see `ask`."""
-        rows = self._gate.rows(min(now_ns, self._clock.time_ns(tick)))
-        if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
+        sampled_ns = min(now_ns, self._clock.time_ns(tick))
+        # The tick's rows may be unfit though newer ones, by which the robot moves, are fit.
+        if not self._gate.fit(sampled_ns, now_ns):
             return None
-        # The tick's row may be unfit though a newer one, which was judged, is fit.
-        if not all(np.isfinite(rows[key]).all() for key in self._encoder.keys):
+        rows = self._gate.rows(sampled_ns)
+        if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
             return None
         observation = self._encoder.encode(
             {key: rows[key][None] for key in self._encoder.keys}, count=1)[0]
@@ -173,21 +176,28 @@ class ChunkPlanner:
             number=self._number, tick=tick, observation=observation, steering=steering,
             images=tuple(rows[key] for key in self._encoder.image_keys), seed=seed,
             committed=np.float32(ahead) if len(ahead) else None,
-            join_at=self._steps_until_there(tick, now_ns))
+            join_at=self._steps_until_there(tick, now_ns),
+            oldest_ns=self._gate.oldest_ns(sampled_ns))
 
     def swap(self, inference: Inference, seed: int, *, drop: bool = False) -> bool:
         """
-        Plan with another inference from now on, with latents drawn from `seed`.
+        Plan with another inference, with latents drawn from `seed`; tell whether that has begun.
 
-        Not while a plan is under way, unless that is to be dropped: returns whether it was done.
-        What is left of the chunks goes on until the first of the new ones is there.
+        It begins when the plan that is under way is there, unless that is to be dropped. What is
+        left of the chunks goes on until the first of the new ones is there.
         """
-        if self._pending is not None and not drop:
-            return False
-        self._pending = None
-        self.inference, self._seed, self._asked = inference, seed, None
-        self._took_s.clear()
-        return True
+        if self.inference is not inference:
+            self._successor = inference, seed
+            if drop:
+                self._pending = None
+            self._succeed()
+        return self.inference is inference
+
+    def _succeed(self) -> None:
+        if self._successor is not None and self._pending is None:
+            self.inference, self._seed = self._successor
+            self._successor, self._asked = None, None
+            self._took_s.clear()
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""
@@ -210,19 +220,11 @@ class ChunkPlanner:
     def _take(self, result: PlanResult) -> None:
         self._pending = None
         self._took_s.append(result.plan_s)
+        self._succeed()
         if result.number < self._valid_from:
             return
-        expected = (self._horizon, self._action_size)
-        if result.error:
-            raise PlanFailed(f'no chunk could be planned: {result.error}')
-        if result.actions.shape != expected:
-            raise PlanFailed(
-                f'planned chunk has shape {result.actions.shape}, expected {expected}')
-        if result.actions.dtype.kind not in 'fiu':
-            raise PlanFailed(
-                f'planned chunk has values of type {result.actions.dtype}, expected numbers')
-        if not np.isfinite(result.actions).all():
-            raise PlanFailed('planned chunk has a non-finite value')
+        if wrong := flaw(result, (self._horizon, self._action_size)):
+            raise PlanFailed(wrong)
         number = self._schedule.count
         late = self._schedule.offer(
             # A copy: a network may write its next plan into the same array.

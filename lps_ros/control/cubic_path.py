@@ -40,6 +40,8 @@ class CubicPath:
         Evenly, half as far as the velocity would lead, but not beyond where the path itself leads
         within that time; where that is so near that a cubic of `within_s` would pass it and
         return (less than a third of the way at that velocity), in less time, as the path does.
+        But in no less than half of it, since all stop in that time, and a stop that comes late
+        must not leap: what is about to turn passes the place, by at most 0.03 steps, and returns.
         """
         place, velocity = self.at(time_s)
         ahead = (self._times_s > time_s) & (self._times_s < time_s + within_s)
@@ -47,5 +49,5 @@ class CubicPath:
         room = np.where(velocity > 0, led.max(axis=0) - place, place - led.min(axis=0))
         speed = np.abs(velocity)
         moves = speed > _RESTS
-        takes_s = min([within_s, *(3.0 * room[moves] / speed[moves])])
+        takes_s = max(0.5 * within_s, min([within_s, *(3.0 * room[moves] / speed[moves])]))
         return place + np.sign(velocity) * np.minimum(0.5 * speed * takes_s, room), takes_s

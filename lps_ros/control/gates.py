@@ -139,6 +139,13 @@ class ObservationGate:
             spec.key: (now_ns - _stamp_or_receipt(kept[-1])) * 1e-9 + spec.latency_s
             for spec in self._observations if (kept := self._kept[spec.key])}
 
+    def oldest_ns(self, tick_ns: int) -> int:
+        """Return when the oldest was of what the rows of a tick tell of; there must be one."""
+        chosen = ((spec, _at_or_before(self._kept[spec.key], tick_ns))
+                  for spec in self._observations)
+        return min(_stamp_or_receipt(received) - round(spec.latency_s * 1e9)
+                   for spec, received in chosen if received is not None)
+
     def reasons(self, tick_ns: int, now_ns: int) -> list[Reason]:
         """
         Judge the rows of a tick at the time `now_ns`; nothing to object is an empty list.
@@ -154,6 +161,10 @@ class ObservationGate:
                 'in now'))]
         return [reason for spec in self._observations
                 if (reason := self._reason(spec, tick_ns, now_ns)) is not None]
+
+    def fit(self, tick_ns: int, now_ns: int) -> bool:
+        """Tell whether `reasons` would find nothing to object to in the rows of a tick."""
+        return all(self._reason(spec, tick_ns, now_ns) is None for spec in self._observations)
 
     def _reason(self, spec: Observation, tick_ns: int, now_ns: int) -> Reason | None:
         received = _at_or_before(self._kept[spec.key], tick_ns)

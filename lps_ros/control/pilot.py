@@ -31,8 +31,9 @@ from lps_ros.control.planning import Steering
 from lps_ros.control.whereabouts import Whereabouts
 import numpy as np
 
-# Of full scale: a robot that is told to move less than this need not change what a camera sees.
-_MOVES_VELOCITY, _MOVES_POSITION = 0.05, 0.01
+# A robot that is told to move less than this need not change what a camera sees: of full scale, as
+# a velocity or per second, and of the step limit.
+_MOVES = 0.05
 # Of a motion, after which the robot has had time to begin to move.
 _FOLLOWS_TICKS = 2
 
@@ -50,6 +51,7 @@ class Decision:
     plan: PlanResult | None = None  # that the step is from
     command: np.ndarray | None = None  # (A,) physical, what the messages say when acting
     ages_s: Mapping[str, float] = field(default_factory=dict)  # of each stream's newest message
+    input_age_s: float | None = None  # of the oldest that the plan was made from
 
     @property
     def acting(self) -> bool:
@@ -189,6 +191,8 @@ class Pilot:
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
+        if takes_over:
+            self._whereabouts.check_led_in(command, before)
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
         except MessageError as error:
@@ -281,6 +285,8 @@ class Pilot:
         before = self._in_force.command
         command, notes = self._limiter.apply(
             self._led_in(action, tick), before, rows, velocity=self._in_force.velocity)
+        if tick == self._began:
+            self._whereabouts.check_led_in(command, before)
         plan = self.planner.plan_of(step.chunk)
         news = self.shows_chunks and plan is not self._told
         ahead = command[None]
@@ -295,7 +301,8 @@ class Pilot:
         self._stopped, self._stopped_ns = False, None
         return Decision(
             source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
-            step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns))
+            step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns),
+            input_age_s=None if plan.oldest_ns is None else (now_ns - plan.oldest_ns) * 1e-9)
 
     def _time_ns(self, now_ns: int) -> int:
         """Return the time by which controllers go on."""
@@ -356,11 +363,12 @@ class Pilot:
 
     def moves(self, command: np.ndarray, before: np.ndarray) -> bool:
         """Tell whether a command (A,) after another moves the robot so that a camera sees it."""
-        velocity = np.isfinite(self._limiter.at_rest)
-        now, before = (self._codec.normalise(each) for each in (command, before))
-        still = self._codec.normalise(np.where(velocity, 0.0, command))
-        return bool((np.abs(now - still)[velocity] > _MOVES_VELOCITY).any()
-                    or (np.abs(now - before)[~velocity] > _MOVES_POSITION).any())
+        from_rest = np.isfinite(self._limiter.at_rest)
+        half = 0.5 * (self._codec.high - self._codec.low)
+        least = _MOVES * np.where(
+            from_rest, half,
+            np.minimum(self._limiter.step, half * self._clock.period_ns * 1e-9))
+        return bool((np.abs(command - np.where(from_rest, 0.0, before)) > least).any())
 
     def _ahead(
             self, tick: int, command: np.ndarray, rows: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -83,6 +83,7 @@ class PlanRequest:
     seed: int | None = None  # draws latents afresh from this seed
     committed: np.ndarray | None = None  # (m, A) in [-1, 1], under way from `tick` on
     join_at: int = 0  # step at which the chunk is expected to be there
+    oldest_ns: int | None = None  # when the oldest was of what the observation tells of
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -97,6 +98,20 @@ class PlanResult:
     q: float = nan
     disagreement: float = nan  # of the critics on the chunk
     unfamiliarity: float = nan  # of the observation; about 1 is the edge of the training data
+    oldest_ns: int | None = None  # as in the request
+
+
+def flaw(result: PlanResult, shape: tuple[int, int]) -> str:
+    """Return why a result is no plan of actions of this shape (H, A), in one line, or nothing."""
+    if result.error:
+        return f'no chunk could be planned: {result.error}'
+    if result.actions.shape != shape:
+        return f'planned chunk has shape {result.actions.shape}, expected {shape}'
+    if result.actions.dtype.kind not in 'fiu':
+        return f'planned chunk has values of type {result.actions.dtype}, expected numbers'
+    if not np.isfinite(result.actions).all():
+        return 'planned chunk has a non-finite value'
+    return ''
 
 
 class InferenceDied(UserError):
@@ -141,7 +156,7 @@ class PlanServer:
             error = one_line(raised)
         return PlanResult(
             number=request.number, tick=request.tick, actions=actions, error=error,
-            plan_s=self._steady_s() - began_s, **figures)
+            plan_s=self._steady_s() - began_s, oldest_ns=request.oldest_ns, **figures)
 
     def _plan(self, request: PlanRequest) -> Plan:
         steering, join = request.steering, {}

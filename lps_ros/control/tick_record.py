@@ -35,6 +35,7 @@ class TickRecord:
     chunk: int | None = None
     index: int | None = None  # of the action in its chunk
     plan_s: float | None = None  # time that the plan of the chunk took
+    input_age_s: float | None = None  # of the oldest that the chunk was planned from, now
     q: float | None = None
     disagreement: float | None = None
     unfamiliarity: float | None = None
@@ -90,6 +91,7 @@ def tick_record(
             'plan_s': _seconds(plan.plan_s) if math.isfinite(plan.plan_s) else None,
             'q': _number(plan.q), 'disagreement': _number(plan.disagreement),
             'unfamiliarity': _number(plan.unfamiliarity)}),
+        input_age_s=None if decision.input_age_s is None else _seconds(decision.input_age_s),
         age_s={key: _seconds(age_s) for key, age_s in decision.ages_s.items()
                if math.isfinite(age_s)},
         reasons=tuple(_short(reason) for reason in decision.reasons), notes=decision.notes,

@@ -10,6 +10,8 @@ from lps_ros.control.limits import CommandLimiter
 from lps_ros.control.limits import CommandRefused
 import numpy as np
 
+_ROUNDING = 1e-9
+
 
 class Whereabouts:
     """
@@ -21,7 +23,7 @@ class Whereabouts:
     def __init__(self, contract: Contract, limiter: CommandLimiter) -> None:
         """Take where each action is observed, and how far its commands may be from there."""
         self._names = ActionCodec(contract).names
-        step = limiter.step
+        step = self._step = limiter.step
         # Without a `start` a motion may begin at the command in force if that is a step away.
         self._within = np.where(np.isfinite(step), step, 0.0)
         self._start, self._lag = np.full(len(step), np.inf), np.full(len(step), np.inf)
@@ -76,6 +78,19 @@ class Whereabouts:
                 f'{self._names[i]} begins {distance[i]:.4g} from the observed {observed[i]:.4g}, '
                 f'expected at most {self._start[i]:.4g}; bring the robot to where demonstrations '
                 'start')
+
+    def check_led_in(self, command: np.ndarray, begin: np.ndarray) -> None:
+        """
+        Raise CommandRefused where a first command (A,) is more than a step from its beginning.
+
+        Range and box lead there at once, from a place that is beyond them.
+        """
+        distance = np.abs(command - begin)
+        for i in np.flatnonzero(distance > self._step + _ROUNDING):
+            raise CommandRefused(
+                f'{self._names[i]} begins at {begin[i]:.4g}, {distance[i]:.4g} from the nearest '
+                f'command within its limits, expected at most a step of {self._step[i]:.4g}; '
+                'bring the robot within its limits')
 
     def check_follows(self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """Raise CommandRefused where the robot is too far from the command in force (A,)."""

@@ -34,8 +34,8 @@ _LOG_INTERVAL_S = 2.0
 # Control periods of steady time without a new reading after which the clock counts as stopped.
 _STALLED_PERIODS = 5
 _GRAPH_INTERVAL_S = 0.5
-# A camera of 30 Hz sends two frames meanwhile; five are kept.
-_COLLECT_INTERVAL_S = 0.05
+# A tick has to take what is left. A camera of 60 Hz sends two frames meanwhile; five are kept.
+_COLLECT_INTERVAL_S = 0.02
 # Time to the next tick in which everything else but planning may be done.
 _CHORES_S = 0.01
 # Time to the next tick in which pictures can be made ready for a plan. Right after a tick one is

@@ -15,6 +15,7 @@ from lps_ros.control.stream_loss import StreamLoss
 from lps_ros.data import DataError
 from lps_ros.data.messages import decode
 from lps_ros.data.messages import prepare
+from lps_ros.nodes.qos import FAST_SENSOR
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.receive_clock import drain
 from lps_ros.nodes.receive_clock import ReceiveClock
@@ -86,7 +87,8 @@ class PolicyInputs:
         # rclpy writes overrides into the profile it is given.
         return self._node.create_subscription(
             message_class(specs[0].type), topic,
-            partial(self._receive_picture if pictures else self._receive, specs), copy(SENSOR),
+            partial(self._receive_picture if pictures else self._receive, specs),
+            copy(SENSOR if pictures else FAST_SENSOR),
             qos_overriding_options=QoSOverridingOptions.with_default_policies(), raw=pictures,
             callback_group=self._group)
 

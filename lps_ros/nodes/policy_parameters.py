@@ -40,11 +40,9 @@ class PolicyParameters:
 
     def steering(self, own: Steering) -> Steering:
         """Return how to plan, given how the bundle wants to be planned."""
-        own = own if self['mode'] == 'default' else Steering(
-            mode=self['mode'], join=own.join, join_steps=own.join_steps,
-            join_weight=own.join_weight)
         return Steering(
-            mode=own.mode, candidates=self['candidates'] or own.candidates,
+            mode=own.mode if self['mode'] == 'default' else self['mode'],
+            candidates=self['candidates'] or own.candidates,
             strength=own.strength if self['strength'] < 0 else self['strength'],
             replan_every=self['replan_every'] or own.replan_every,
             join=own.join if self['join'] == 'default' else self['join'],
@@ -92,11 +90,11 @@ def _declare(node: LifecycleNode) -> None:
             "Latents from the latent actor or drawn at random; 'default': as the bundle says.",
             one_of=('default', 'steered', 'prior'))
     declare(node, 'candidates', 0,
-            "Latents per plan, the best by Q is taken; 0: with the bundle's own mode its own "
-            'number, else 1.', between=(0, 1024))
+            "Latents per plan, the best by Q is taken; 0: the bundle's own number.",
+            between=(0, 1024))
     declare(node, 'strength', -1.0,
             'How far steered chunks leave the behaviour prior: 0 not at all, 1 as learnt; '
-            "below 0: with the bundle's own mode its own strength, else 1.", between=(-1.0, 1.0))
+            "below 0: the bundle's own.", between=(-1.0, 1.0))
     declare(node, 'replan_every', 0,
             "Ticks after which a new chunk is planned; 0: the bundle's own number, or when "
             'the chunk is nearly used up.', between=(0, 1000))

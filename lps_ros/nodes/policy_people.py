@@ -27,6 +27,8 @@ from std_srvs.srv import Trigger
 _COMPLAIN_S = 2.0
 # Control periods from now to the first point of a trajectory; beyond, it is no command of now.
 _FIRST_POINT_PERIODS = 2
+# What the middleware calls a node whose topics it has heard of, but not its name.
+_UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 Teleoperate = Callable[[str, Any], None]
 
@@ -151,7 +153,9 @@ def foreign_publishers(node: LifecycleNode, contract: Contract) -> str:
         if own in others:
             others.remove(own)
         if others:
-            names = ', '.join(f'{space.rstrip("/")}/{name}' for space, name in sorted(others))
+            names = ', '.join(
+                'a node whose name is not known yet' if name == _UNKNOWN_NAME
+                else f'{space.rstrip("/")}/{name}' for space, name in sorted(others))
             return (f'{names} also publishes on the command topic {topic}; end it, or let it '
                     f'publish on {teleop_topic(action)}')
     return ''

@@ -8,6 +8,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import differences
 from lps_ros.contract import MessageError
 from lps_ros.control.pilot import Pilot
+from lps_ros.control.planning import flaw
 from lps_ros.control.planning import InferenceDied
 from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanRequest
@@ -49,6 +50,7 @@ class Reload:
         self._differences: list[float] = []
         self._slowest_s = 0.0
         self._canary_ends_s: float | None = None
+        self._old: PlanningProcess | None = None  # that is to be replaced
 
     @property
     def process(self) -> PlanningProcess:
@@ -112,12 +114,8 @@ class Reload:
             self._requests.append(request)
 
     def _judge(self, result: PlanResult, facts: BundleFacts) -> None:
-        expected = (facts.horizon, ActionCodec(facts.contract).size)
-        if result.error:
-            raise _Refused(f'no chunk could be planned: {result.error}')
-        if result.actions.shape != expected or not np.isfinite(result.actions).all():
-            raise _Refused(f'a planned chunk of shape {result.actions.shape} or with a non-finite '
-                           f'value, expected {expected}')
+        if wrong := flaw(result, (facts.horizon, ActionCodec(facts.contract).size)):
+            raise _Refused(wrong)
         limit_s = (facts.horizon - 1) * facts.contract.clock.period_ns * 1e-9
         if result.plan_s > limit_s:
             raise _Refused(f'a plan took {result.plan_s:.3f} s, expected at most {limit_s:.3f} s; '
@@ -131,11 +129,12 @@ class Reload:
             'observations')
 
     def _take_over(self, pilot: Pilot, facts: BundleFacts) -> None:
-        old = pilot.planner.inference
+        if self._old is None:
+            self._old = pilot.planner.inference
         if not pilot.swap(self._process, self._seed):
             return
         # Its last plan may take a while, and nobody waits for it.
-        threading.Thread(target=old.close, name='close the old policy').start()
+        threading.Thread(target=self._old.close, name='close the old policy').start()
         known = [each for each in self._differences if np.isfinite(each)]
         apart = (f', {np.mean(known):.2f} rms from the chunks of the one before, of half the '
                  'range' if known else '')

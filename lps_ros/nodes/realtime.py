@@ -1,5 +1,6 @@
 """Puts a node's process into the real-time scheduling class."""
 
+from contextlib import suppress
 import os
 from pathlib import Path
 
@@ -17,7 +18,8 @@ def enter_realtime(priority: int) -> None:
         return
     try:
         for thread in Path('/proc/self/task').iterdir():
-            os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(priority))
+            with suppress(ProcessLookupError):  # it may have ended meanwhile
+                os.sched_setscheduler(int(thread.name), os.SCHED_RR, os.sched_param(priority))
     except PermissionError as error:
         raise StartError(
             f'realtime_priority is {priority}, which this user may not have ({error}); put a line '

@@ -16,7 +16,7 @@ name: one_joint
 rate_hz: 20
 observations:
   - {key: touch, topic: touch, type: std_msgs/msg/Float64MultiArray, names: [finger],
-     max_age_s: 0.1}
+     max_age_s: 1}
 actions:
   - {key: joint, topic: joint, type: std_msgs/msg/Float64MultiArray, names: [joint],
      scale: {low: [-1], high: [1]}, stop: hold}

@@ -192,11 +192,27 @@ def test_an_inference_is_not_swapped_while_a_plan_is_under_way_unless_that_is_dr
     assert parts.schedule.step(10).chunk == 0
 
 
+def test_an_inference_takes_over_once_the_plan_under_way_is_there(parts):
+    planner, other = parts.planner, _Inference()
+    parts.plan(9)
+    parts.observe(500)
+    planner.ask(10, 500 * MS, _PRIOR)
+    assert not planner.swap(other, 3)
+    parts.inference.answer()
+    planner.collect()
+    # Before anybody could ask the one before for the next plan.
+    assert planner.inference is other and planner.swap(other, 3)
+    assert parts.schedule.step(10).chunk == 1
+    assert planner.due(11, _PRIOR)
+    planner.ask(11, 550 * MS, _PRIOR)
+    assert other.requests[0].seed == 3
+
+
 @pytest.mark.parametrize(('took_ms', 'asked_ms', 'join_at'), [
     (5, 490, 0), (20, 490, 1), (60, 490, 1), (70, 490, 2), (5, 510, 1), (9000, 490, 3)])
 def test_where_a_chunk_will_be_there(parts, took_ms, asked_ms, join_at):
     parts.plan(8, took_ms=took_ms)
-    parts.observe(asked_ms)
+    parts.observe(min(asked_ms, 500))
     parts.planner.ask(10, asked_ms * MS, Steering(mode='prior', join='latent'))
     request = parts.inference.requests[-1]
     assert request.join_at == join_at

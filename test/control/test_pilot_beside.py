@@ -6,6 +6,7 @@ from lps_ros.control.planning import Steering
 import numpy as np
 from pilot_rig import acting
 from pilot_rig import is_the_stop
+from pilot_rig import MS
 from pilot_rig import PERIOD_MS
 from pilot_rig import Rig
 from pilot_rig import texts
@@ -44,6 +45,33 @@ def test_a_slow_network_starts_and_goes_on_without_a_gap(takes_ms, join):
     assert counts.late == schedule.count >= counts.asked - 1
     assert schedule.dropped > 0 and schedule.skipped == 0
     assert rig.authority.armed
+
+
+def test_a_command_tells_how_old_its_plan_s_input_is():
+    rig = Rig(horizon=8, takes_ms=60.0, steering=Steering(mode='prior', join='replace'))
+    decided = [decision for decision in rig.run(1, 40).values() if decision.acting]
+    ages_s = np.array([decision.input_age_s for decision in decided])
+    since_s = 1e-3 * PERIOD_MS * np.array([decision.step.index for decision in decided])
+    # A row of the tick at which the chunk begins, or of up to a look before.
+    assert (ages_s >= since_s).all() and (ages_s <= since_s + 0.02).all()
+    assert ages_s.max() > 0.2
+
+
+@pytest.mark.parametrize('after_ms', [3, 20])
+def test_after_an_outage_nothing_is_planned_from_before_it(after_ms):
+    rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6), patience_s=60.0)
+    rig.run(1, 10)
+    rig.run(11, 20, observe=False)
+    assert not rig.tick(21, observe=False).acting
+    asked = len(rig.planner.asked)
+    # The tick's own row is half a second old, though this one is fresh.
+    time_ms = 21 * PERIOD_MS + after_ms
+    rig.now_ns = time_ms * MS
+    rig.observe(time_ms - 1)
+    rig.pilot.think(rig.now_ns)
+    assert len(rig.planner.asked) == asked
+    assert acting(rig.run(22, 24)) == [23, 24]
+    assert all(observed_ms >= time_ms - 1 for observed_ms, _ in rig.planner.asked[asked:])
 
 
 @given(takes_ms=st.lists(st.integers(0, 400), min_size=1, max_size=8),

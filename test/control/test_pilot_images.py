@@ -270,3 +270,27 @@ def test_a_picture_that_does_not_decode_is_not_planned_from_beside_the_loop(plan
     _observe(pilot, 4 * _PERIOD_NS, 1)
     pilot.think(4 * _PERIOD_NS)
     assert _tick(pilot, 4).acting
+
+
+_WIDE = """
+name: arm
+rate_hz: 20
+observations:
+  - {key: joints, topic: joint_states, type: sensor_msgs/msg/JointState, fields: [position],
+     names: [a, b], max_age_s: 0.1}
+actions:
+  - {key: limited, topic: arm, type: trajectory_msgs/msg/JointTrajectory, names: [a],
+     scale: {low: [-6.28], high: [6.28]}, limits: {velocity: [1.0]}, stop: hold}
+  - {key: free, topic: other, type: trajectory_msgs/msg/JointTrajectory, names: [b],
+     scale: {low: [-6.28], high: [6.28]}, stop: hold}
+task: {name: t, success_reward: 0, step_reward: -1, failure_reward: -1, max_ticks: 10}
+"""
+
+
+@pytest.mark.parametrize(('rad_s', 'moves'), [
+    ((0.06, 0.0), True), ((0.04, 0.0), False), ((0.0, 0.32), True), ((0.0, 0.3), False),
+    ((-0.06, 0.0), True), ((np.nan, 0.0), False)])
+def test_a_joint_of_a_wide_range_moves_at_a_share_of_its_limit_or_of_its_range_a_second(
+        planner, rad_s, moves):
+    pilot = _pilot(parse_contract(_WIDE), planner)
+    assert pilot.moves(0.05 * np.array(rad_s), np.zeros(2)) == moves

@@ -221,6 +221,17 @@ def test_a_person_whose_robot_is_nowhere_known_is_refused():
         _move(rig, (3.0, -3.0))
 
 
+def test_a_person_whose_robot_is_beyond_its_limits_does_not_take_it_there_at_a_leap():
+    contract = BY_NAME.replace('    limits:\n', '    limits:\n      low: [-1, -1]\n')
+    rig = JointRig(contract=contract, at=(-1.09, 0.0), armed=False)
+    rig.tick(1)
+    assert _move(rig, (-1.05, 0.0)) == pytest.approx([-1.0, 0.0])
+    rig = JointRig(contract=contract, at=(-1.4, 0.0), armed=False)
+    rig.tick(1)
+    with pytest.raises(CommandRefused, match='arm.a begins at -1.4, 0.4 from the nearest'):
+        _move(rig, (-1.35, 0.0))
+
+
 def test_a_person_who_comes_back_takes_over_from_where_the_robot_is_then():
     rig = JointRig(at=(1.0, 1.0), armed=False)
     rig.tick(1)

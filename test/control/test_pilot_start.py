@@ -123,6 +123,20 @@ def test_a_first_action_far_from_the_robot_is_refused_and_disarms():
         'demonstrations start']
 
 
+@pytest.mark.parametrize('contract', [JOINTS, BY_NAME])
+def test_a_robot_beyond_its_limits_is_not_taken_there_at_a_leap(contract):
+    """A step, 0.1, leads back; more is refused, though the plan begins where the robot is."""
+    limited = contract.replace('    limits:\n', '    limits:\n      low: [-1, -1]\n')
+    rig = JointRig(contract=limited, wants=(-0.8, 0.0), at=(-1.09, 0.0))
+    np.testing.assert_allclose(_commands(rig, 1, 2)[:, 0], [-0.99, -0.89], atol=1e-6)
+    rig = JointRig(contract=limited, wants=(-1.4, 0.0), at=(-1.4, 0.0))
+    decision = rig.tick(1)
+    assert not decision.acting and not rig.authority.armed
+    assert texts(decision) == [
+        'arm.a begins at -1.4, 0.4 from the nearest command within its limits, expected at most '
+        'a step of 0.1; bring the robot within its limits']
+
+
 def test_under_way_an_action_may_be_farther():
     rig = JointRig()
     rig.tick(1)
@@ -173,10 +187,10 @@ def test_a_robot_that_stops_to_think_is_led_in_after_each_stop():
 
 
 @pytest.mark.parametrize(('wants', 'speed', 'moves'), [
-    ((0.0, 0.0), 0.0, False), ((0.02, 0.0), 0.04, False), ((0.04, 0.0), 0.0, True),
+    ((0.0, 0.0), 0.0, False), ((0.004, 0.0), 0.04, False), ((0.006, 0.0), 0.0, True),
     ((0.0, 0.0), -0.06, True)])
 def test_whether_it_moves_is_known_to_who_looks_at_the_cameras(wants, speed, moves):
-    """A hundredth of the range for positions, a twentieth for velocities."""
+    """A twentieth of the step limit for positions, and of full speed for velocities."""
     rig = JointRig()
     rig.want((0.0, 0.0), 0.0)
     for tick in range(1, 4):

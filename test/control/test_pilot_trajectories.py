@@ -143,12 +143,24 @@ def test_a_stop_ends_the_chunk_half_a_step_from_where_it_has_got_to(cause, at):
     assert not stop.acting and holds_at(stop.messages, [at + STEP / 2, -at - STEP / 2])
 
 
+def test_a_joint_that_is_about_to_turn_does_not_stop_the_others_at_once():
+    """Half a period is left to them, 0.5 ms before the turn too."""
+    rig = ArmRig(wants=[[0.1, 0.01], [0.2, 0.02], [0.1, 0.03], [0.0, 0.04], [0.0, 0.05],
+                        [0.0, 0.06]])
+    rig.tick(1)
+    rig.now_ns += round(99.5 * MS)
+    arm = Trajectory(rig.pilot.stop(rig.now_ns))
+    assert arm.times_ms == pytest.approx([25.0])
+    # From 0.0199 at 0.2 rad/s, half as far as that leads.
+    assert arm.positions[0] == pytest.approx([0.2, 0.0199 + 0.5 * 0.2 * 0.025], abs=1e-6)
+
+
 @pytest.mark.parametrize(('path', 'after_ms', 'at', 'within_ms'), [
     ([0.1, 0.2, 0.3, 0.3, 0.3, 0.3], 150, 0.3, 50.0),  # it rests there already
     ([0.1, 0.2, 0.3, 0.3, 0.3, 0.3], 125, 0.3, 45.0),  # at 0.2625, 2.5 rad/s
     ([0.1, 0.2, 0.3, 0.2, 0.1, 0.0], 125, 0.3, 45.0),  # where it would turn
-    ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 40, 0.1, 16.25),  # at 0.0896, 1.92 rad/s
-    ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 295, 0.6, 7.703),  # at 0.5981, 0.74 rad/s
+    ([0.1, 0.1, 0.1, 0.1, 0.1, 0.1], 40, 0.1, 25.0),  # at 0.0896, 1.92 rad/s
+    ([0.1, 0.2, 0.3, 0.4, 0.5, 0.6], 295, 0.6, 25.0),  # at 0.5981, 0.74 rad/s
 ])
 def test_a_stop_does_not_lead_beyond_where_the_chunk_leads(path, after_ms, at, within_ms):
     rig = ArmRig(wants=np.outer(path, [1, -1]))

@@ -19,7 +19,8 @@ _ACTED = Decision(
     source=Source.POLICY, command=np.zeros(2), notes=('x 2 limited to 1 by range',),
     step=ChunkStep(chunk=7, index=2, action=np.zeros(2)),
     plan=PlanResult(number=7, tick=40, actions=np.zeros((5, 2)), plan_s=0.0123456789,
-                    q=np.float32(-3.5), unfamiliarity=0.25), ages_s={'joints': 0.0040000001})
+                    q=np.float32(-3.5), unfamiliarity=0.25), ages_s={'joints': 0.0040000001},
+    input_age_s=0.1000000001)
 _TIMES = {'skipped': 3, 'late_s': 0.0002, 'collect_s': 0.001, 'decide_s': 0.002,
           'publish_s': 0.0005}
 
@@ -28,8 +29,8 @@ def test_a_record_tells_where_the_command_came_from_and_what_it_cost():
     record = tick_record(_ACTED, tick=42, time_ns=2_100_000_000, **_TIMES)
     assert json.loads(record.to_json()) == {
         'tick': 42, 'time_ns': 2_100_000_000, 'source': 'policy', 'shadow': False,
-        'chunk': 7, 'index': 2, 'plan_s': 0.012346, 'q': -3.5, 'disagreement': None,
-        'unfamiliarity': 0.25, 'age_s': {'joints': 0.004}, 'reasons': [],
+        'chunk': 7, 'index': 2, 'plan_s': 0.012346, 'input_age_s': 0.1, 'q': -3.5,
+        'disagreement': None, 'unfamiliarity': 0.25, 'age_s': {'joints': 0.004}, 'reasons': [],
         'notes': ['x 2 limited to 1 by range'], **_TIMES}
     assert record.work_s == pytest.approx(0.0035) and not record.starved
     assert TickRecord.from_json(record.to_json()) == record

@@ -7,12 +7,14 @@ import os
 import signal
 
 from fault_planner import HORIZON
+from fault_planner import PERIOD_S
 from fault_planner import REAL_TIME_FACTOR
 from fault_relay import FRAME_NS
 from fault_rig import DEACTIVATE
 from fault_rig import FaultRig
+from fault_ways import COMMAND_TIMEOUT_S
+from fault_ways import WAYS
 
-PERIOD_S = 0.05
 _READING_S = 0.01  # between two readings of the simulator's sensors
 _MAX_IDENTICAL = 10
 # The node looks for a stopped clock and for other commanders by steady time.
@@ -20,7 +22,13 @@ _STILL_S = 5 * PERIOD_S * REAL_TIME_FACTOR
 _GRAPH_S = 0.5 * REAL_TIME_FACTOR
 # A plan is asked for at every second tick and takes one.
 _NEXT_PLAN_S = 3 * PERIOD_S
-COMMAND_TIMEOUT_S = 0.1  # of the simulated arm
+
+
+# With a simulated clock that stands still nothing tells how far the simulated arm has gone on: the
+# stop calls it back to the last tick's command within a period, however fast that is.
+_CALLS_BACK = ('velocity of a stop', 'speed')
+# What somebody else sends is not ours.
+_NOT_OURS = ('speed',)
 
 
 class Then(enum.Enum):
@@ -31,6 +39,7 @@ class Then(enum.Enum):
     GOES_ON = 'went on'
     ENDS = 'stopped by the node as it ended'
     UNWATCHED = "stopped by the arm's own command timeout"
+    RAN_OUT = 'came to rest at the end of its trajectory'
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +53,13 @@ class Fault:
     then: Then = Then.DISARMED
     mend: Callable[[FaultRig], None] = lambda rig: None
     until: Callable[[FaultRig], None] = lambda rig: rig.wait(1.5)  # where nothing is to stop
+    exceeds: tuple[str, ...] = ()  # what is not kept by a trajectory then
+    ways: tuple[str, ...] = tuple(WAYS)  # of commanding the arm, for which this holds
+
+    @property
+    def stops_within_s(self) -> float:
+        """The longest until the arm is told to stop, or has nothing left to follow."""
+        return self.shows_s + (0.0 if self.then == Then.RAN_OUT else 2 * PERIOD_S)
 
 
 def _tampered(**tampering):
@@ -103,7 +119,7 @@ FAULTS = (
     Fault(name='clock jumps back by 1 s', says='the clock jumped back', shows_s=_READING_S,
           **_tampered(clock_offset_ns=-1_000_000_000)),
     Fault(name='clock stops', says='the clock has stood still', shows_s=_STILL_S + _READING_S,
-          **_tampered(clock_stops=True)),
+          exceeds=_CALLS_BACK, **_tampered(clock_stops=True)),
     Fault(name='inference three times slower than a control period', then=Then.GOES_ON,
           # 375 ms of wall time, and what a busy machine adds; 125 ms are usual.
           says='planning took 3', **_network('three times slower')),
@@ -113,7 +129,7 @@ FAULTS = (
           shows_s=HORIZON * PERIOD_S, cause=_signal(signal.SIGSTOP),
           mend=_signal(signal.SIGCONT)),
     Fault(name='second commander on a command topic', says='also publishes on the command topic',
-          shows_s=_GRAPH_S, cause=lambda rig: rig.command_too(True),
+          shows_s=_GRAPH_S, exceeds=_NOT_OURS, cause=lambda rig: rig.command_too(True),
           mend=lambda rig: rig.command_too(False)),
     Fault(name='bundle replaced by garbage during reload', says='refused: ', then=Then.GOES_ON,
           cause=_spoil, until=lambda rig: rig.reloaded(),
@@ -121,9 +137,23 @@ FAULTS = (
     Fault(name='inference process killed (-9)', says='was killed by signal 9',
           shows_s=2 * PERIOD_S, cause=_signal(signal.SIGKILL), mend=lambda rig: rig.reload()),
     Fault(name='simulator restarted', says='the clock has stood still',
-          shows_s=_STILL_S + _READING_S, cause=_kill_simulator,
+          shows_s=_STILL_S + _READING_S, exceeds=_CALLS_BACK, cause=_kill_simulator,
           mend=lambda rig: rig.start_simulator()),
     Fault(name='SIGTERM', then=Then.ENDS, cause=lambda rig: rig.end_policy(signal.SIGTERM)),
-    Fault(name='policy process killed (-9)', then=Then.UNWATCHED, shows_s=COMMAND_TIMEOUT_S,
-          cause=lambda rig: rig.end_policy(signal.SIGKILL)),
+    # Nobody is left to stop the arm: a twist ends by its timeout, a trajectory by itself.
+    *(Fault(name='policy process killed (-9)', then=then, shows_s=shows_s, ways=(way,),
+            cause=lambda rig: rig.end_policy(signal.SIGKILL))
+      for way, then, shows_s in (('twist', Then.UNWATCHED, COMMAND_TIMEOUT_S),
+                                 ('point', Then.RAN_OUT, PERIOD_S),
+                                 ('chunk', Then.RAN_OUT, HORIZON * PERIOD_S))),
 )
+# Each way by which a stop comes about: between ticks, at one, by a clock that tells nothing, for
+# want of a plan, and with nobody left to stop.
+_IN_SHORT = ('dead-man switch released', 'NaN from a sensor', 'clock stops',
+             'inference hangs (SIGSTOP)', 'policy process killed (-9)')
+
+
+def faults(way: str, *, in_short: bool = False) -> list[Fault]:
+    """Return the faults of a way of commanding; in short those that differ in the engine."""
+    return [fault for fault in FAULTS if way in fault.ways
+            and (not in_short or fault.name in _IN_SHORT)]

@@ -82,68 +82,109 @@ class ToolPath:
         return times_ns[fast[-1] + 1] if fast[-1] + 1 < len(times_ns) else np.inf
 
 
+class JointReadings:
+    """Where the joints are, and how fast they were."""
+
+    def __init__(self):
+        self.positions = {}  # rad, the newest
+        self._fastest = {}
+
+    def see(self, joints):
+        """Take a JointState."""
+        self.positions = dict(zip(joints.name, joints.position))
+        for name, velocity in zip(joints.name, joints.velocity):
+            self._fastest[name] = max(self._fastest.get(name, 0.0), abs(velocity))
+
+    def take_fastest(self):
+        """Return the highest speed of each joint in rad/s, and begin from nothing."""
+        fastest, self._fastest = self._fastest, {}
+        return fastest
+
+
 @dataclass(frozen=True)
 class Command:
     """A command as it was heard."""
 
     sent_ns: int  # wall time
-    values: np.ndarray
-
-    @property
-    def stops(self):
-        """Tell whether it is a stop."""
-        return not self.values.any()
+    stops: bool  # whether it is a stop
+    ends_ns: float | None = None  # simulated time of a trajectory's end
+    begins_anew: bool = False  # whether the trajectory before had come to its end
 
 
-class Commands:
+class Channel:
     """All commands of one channel, and how near they came to its limits."""
 
     def __init__(self, contract, key):
         action = contract.action(key)
         self._limits = action.limits
         self._period_s = contract.clock.period_ns * 1e-9
-        self._stops_with_zeros = action.stop == 'zeros'
-        self._before = np.zeros(action.width) if self._stops_with_zeros else None
         self._number = None  # of the message, by its publisher
         self.all = []
         self.lost = 0
-        self.range_used = self.step_used = 0.0  # of what is allowed, the largest so far
+        self._used = {}
 
-    def see(self, info, values):
-        """Take a command (W,) and what the middleware says of its message."""
-        values, sent_ns = np.asarray(values, np.float64), info['source_timestamp']
+    def count(self, info):
+        """Tell whether the commands before this one have all been heard."""
         number, before = info['publication_sequence_number'], self._number
         self._number = number
-        if before is not None and number > before + 1:
-            # A step over a command that was not heard is not known.
-            self.lost += number - before - 1
-            self._before = None
-        self.all.append(Command(sent_ns, values))
-        if not np.isfinite(values).all():
-            self.range_used = self.step_used = np.inf
-            return
-        middle = 0.5 * (self._limits.low + self._limits.high)
-        used = np.abs(values - middle) / (self._limits.high - middle)
-        self.range_used = max(self.range_used, used.max())
-        if self._before is not None:
-            self.step_used = max(
-                self.step_used, (np.abs(values - self._before) / self._largest_step()).max())
-        self._before = values
+        if before is None or number == before + 1:
+            return True
+        self.lost += number - before - 1
+        return False
+
+    def use(self, limit, of_it):
+        """Take how much of a limit a command used, 1 is all; the most of it counts."""
+        self._used[limit] = max(self._used.get(limit, 0.0), float(np.max(of_it)))
 
     def take_use(self):
-        """Return how much of range and step was used, 1 is all, and begin from nothing."""
-        used = self.range_used, self.step_used
-        self.range_used = self.step_used = 0.0
+        """Return how much of each limit was used, and begin from nothing."""
+        used, self._used = self._used, {}
         return used
+
+    def use_range(self, values):
+        """Take how much of the range is used by commands (..., W)."""
+        middle = 0.5 * (self._limits.low + self._limits.high)
+        self.use('range', np.abs(values - middle) / (self._limits.high - middle))
 
     def since(self, wall_ns):
         """Return the commands sent at or after a wall time."""
         return [command for command in self.all if command.sent_ns >= wall_ns]
 
     def begin_anew(self):
-        """Compare the next command with none: a node that begins knows of none before."""
-        self._before = np.zeros_like(self._limits.low) if self._stops_with_zeros else None
+        """Take it that the policy that sends begins: it knows of no command before."""
         self._number = None
+
+    def robot_is_new(self):
+        """Take it that the robot has never been commanded."""
+
+
+class Values(Channel):
+    """Commands of plain numbers, such as a twist."""
+
+    def __init__(self, contract, key):
+        super().__init__(contract, key)
+        self._stops_with_zeros = contract.action(key).stop == 'zeros'
+        self.begin_anew()
+
+    def see(self, info, values):
+        """Take a command (W,) and what the middleware says of its message."""
+        values = np.asarray(values, np.float64)
+        if not self.count(info):
+            # A step over a command that was not heard is not known.
+            self._before = None
+        self.all.append(Command(info['source_timestamp'], not values.any()))
+        if not np.isfinite(values).all():
+            self.use('range', np.inf)
+            return
+        self.use_range(values)
+        if self._before is not None:
+            self.use('step', np.abs(values - self._before) / self._largest_step())
+        self._before = values
+
+    def begin_anew(self):
+        """Compare the next command with none: a node that begins knows of none before."""
+        super().begin_anew()
+        self._before = np.zeros_like(self._limits.low) if self._stops_with_zeros else None
 
     def _largest_step(self):
         step, velocity = self._limits.step, self._limits.velocity

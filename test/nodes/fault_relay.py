@@ -3,14 +3,13 @@
 from collections import deque
 from dataclasses import dataclass
 
-from fault_measure import Commands
+from fault_measure import JointReadings
 from fault_measure import SimulatedTime
 from fault_measure import ToolPath
-from fault_planner import CONTRACT
+from fault_measure import Values
 from fault_planner import REAL_TIME_FACTOR
 from geometry_msgs.msg import PoseStamped
-from geometry_msgs.msg import TwistStamped
-from lps_ros.contract import load_contract
+from lps_ros.contract import parse_contract
 from lps_ros.nodes.camera_messages import image
 from lps_ros.nodes.camera_messages import stamped_header
 from lps_ros.nodes.qos import SENSOR_SOURCE
@@ -28,7 +27,6 @@ BEHIND = {'/clock': '/behind/clock', 'joint_states': 'behind/joint_states',
 LATE_NS = 200_000_000
 FRAME_NS = 30_000_000
 JOY_NS = 50_000_000
-TWIST = 'servo_node/delta_twist_cmds'
 
 
 @dataclass
@@ -45,12 +43,15 @@ class Tampering:
 class Relay:
     """Passes streams on, is the camera and the dead-man switch, and notes what really happens."""
 
-    def __init__(self, node):
+    def __init__(self, node, way):
+        """Take the node that passes on and how the arm is commanded, see fault_ways."""
         self.tampering = Tampering()
         self.time = SimulatedTime(REAL_TIME_FACTOR)
-        self.path = ToolPath()
-        contract = load_contract(CONTRACT)
-        self.commands = {key: Commands(contract, key) for key in ('twist', 'gripper_command')}
+        self.path, self.joints = ToolPath(), JointReadings()
+        contract = parse_contract(way.contract())
+        self.arm = way.channel(contract, self.joints)
+        self._gripper = Values(contract, 'gripper_command')
+        self.channels = (self.arm, self._gripper)
         self._late = deque()
         self._noise = np.random.default_rng(0)
         self._frame_due_ns = self._joy_due_ns = 0
@@ -64,13 +65,17 @@ class Relay:
                 ('/clock', Clock, self._on_clock), ('joint_states', JointState, self._on_joints),
                 ('tool_pose', PoseStamped, self._on_tool)):
             node.create_subscription(kind, BEHIND[topic], callback, 100)
-        node.create_subscription(TwistStamped, TWIST, self._on_twist, 50)
+        node.create_subscription(
+            way.kind, way.topic,
+            lambda message, info: way.heard(self.arm, message, info, self.time), 50)
         node.create_subscription(
             Float64MultiArray, 'gripper_controller/commands', self._on_gripper, 50)
 
     def begin_anew(self):
         """Take it that the simulator, and its clock, has started again."""
         self.path = ToolPath()
+        for channel in self.channels:
+            channel.robot_is_new()
         self._late.clear()
         self._frame_due_ns = self._joy_due_ns = 0
 
@@ -87,6 +92,7 @@ class Relay:
             self._out['/clock'].publish(clock)
 
     def _on_joints(self, joints):
+        self.joints.see(joints)
         if self.tampering.joints == 'nan':
             joints.velocity[2] = float('nan')
         self._late.append(joints)
@@ -115,11 +121,5 @@ class Relay:
     def _new_picture(self):
         return self._noise.integers(0, 255, (32, 32, 3), np.uint8)
 
-    def _on_twist(self, twist, info):
-        # What the second commander of the tests sends has no stamp.
-        if stamp_ns(twist):
-            linear, angular = twist.twist.linear, twist.twist.angular
-            self.commands['twist'].see(info, (linear.x, linear.y, linear.z, angular.z))
-
     def _on_gripper(self, opening, info):
-        self.commands['gripper_command'].see(info, opening.data)
+        self._gripper.see(info, opening.data)

@@ -6,13 +6,12 @@ from pathlib import Path
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
+from fault_planner import CONTRACT_NAME
 from fault_planner import FAR_M
 from fault_planner import REAL_TIME_FACTOR
 from fault_relay import BEHIND
 from fault_relay import Relay
 from fault_relay import Tampering
-from fault_relay import TWIST
-from geometry_msgs.msg import TwistStamped
 from lifecycle_msgs.msg import Transition
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.qos import LATCHED
@@ -32,7 +31,6 @@ ACTIVATE = Transition.TRANSITION_ACTIVATE
 DEACTIVATE = Transition.TRANSITION_DEACTIVATE
 PATIENCE_S = 2.0  # of the policy, simulated
 _WAIT_S = 90.0  # a loaded machine takes half a minute to import torch
-_FAST_M_S = 0.05
 _STEADY_NS = 100_000_000
 _TURNS_BEFORE_M = 0.1  # it must not turn round while a fault is looked at
 
@@ -40,10 +38,12 @@ _TURNS_BEFORE_M = 0.1  # it must not turn round while a fault is looked at
 class FaultRig:
     """An arm that moves to and fro in one process, its policy in another, and this one between."""
 
-    def __init__(self, folder, domain):
-        self._folder, self._domain = folder, domain
+    def __init__(self, folder, domain, way):
+        """Take a folder, a ROS domain and how the arm is commanded, see fault_ways."""
+        self._folder, self._domain, self.way = folder, domain, way
         self.bundle = folder / 'bundle'
         self.bundle.mkdir()
+        (self.bundle / CONTRACT_NAME).write_text(way.contract(), encoding='utf-8')
         self.network('')
         # The second one is there for when the first has been ended.
         self.policies = [self._policy(name) for name in ('policy', 'policy_2')]
@@ -55,7 +55,7 @@ class FaultRig:
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._remote = Remote(self.node, self._spin_once, timeout_s=_WAIT_S)
-        self.relay = Relay(self.node)
+        self.relay = Relay(self.node, way)
         self._e_stop = self.node.create_publisher(Bool, 'e_stop', 10)
         self._other = None
         for policy in self.policies:
@@ -73,11 +73,11 @@ class FaultRig:
 
     def close(self):
         """End everything."""
-        for process in (*self.policies, *self._simulators):
-            process.close()
         self._executor.shutdown()
         self.node.destroy_node()
         rclpy.try_shutdown(context=self._context)
+        for process in (*self.policies, *self._simulators):
+            process.close()
 
     def network(self, fault):
         """Choose what is wrong with the network; see fault_planner."""
@@ -117,8 +117,8 @@ class FaultRig:
         if self.status['state'] == 'unconfigured':
             self.change(CONFIGURE)
             self.until(self.relay.heard_by_policy)
-        for commands in self.relay.commands.values():
-            commands.begin_anew()
+        for channel in self.relay.channels:
+            channel.begin_anew()
         self.change(ACTIVATE)
 
     def change(self, transition):
@@ -180,10 +180,8 @@ class FaultRig:
     def command_too(self, commands):
         """Begin to command the arm beside the policy, or leave it alone again."""
         if commands:
-            self._other = self.node.create_publisher(TwistStamped, TWIST, 1)
-            twist = TwistStamped()
-            twist.header.frame_id, twist.twist.linear.y = 'base_link', 0.1
-            self._other.publish(twist)
+            self._other = self.node.create_publisher(self.way.kind, self.way.topic, 1)
+            self._other.publish(self.way.somebody_else(self.relay.arm))
         else:
             self.node.destroy_publisher(self._other)
 
@@ -207,7 +205,7 @@ class FaultRig:
         path = self.relay.path
         _, speeds = path.speeds(self.relay.time.newest_ns - _STEADY_NS)
         outwards = path.y * path.y_velocity > 0
-        return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > _FAST_M_S
+        return (self.status['acting'] and len(speeds) > 5 and np.min(speeds) > self.way.fast_m_s
                 and not (outwards and abs(path.y) > FAR_M - _TURNS_BEFORE_M))
 
     def until(self, condition, *, within_s=_WAIT_S):

@@ -6,7 +6,9 @@ from lps_ros.contract import load_contract
 from lps_ros.control.gates import ObservationGate
 from lps_ros.data import messages
 from lps_ros.nodes.policy_inputs import PolicyInputs
+from lps_ros.nodes.qos import FAST_SENSOR
 from lps_ros.nodes.qos import SENSOR
+from lps_ros.nodes.receive_clock import drain
 from lps_ros.nodes.receive_clock import ReceiveClock
 from policy_harness import CONTRACT
 from policy_harness import observed
@@ -79,6 +81,37 @@ def test_the_executor_rests_while_messages_wait_to_be_collected(nodes, inputs):
     inputs.collect()
     assert inputs.count
     executor.shutdown()
+
+
+def test_a_fast_stream_waits_whole_until_it_is_collected(nodes, inputs):
+    policy, robot = nodes
+    message = observed(0)['joint_states']
+    publisher = robot.create_publisher(type(message), 'joint_states', 100)
+    witness = policy.create_subscription(
+        type(message), 'joint_states', lambda message: None, FAST_SENSOR)
+    witnessed = []
+
+    def until(condition, do):
+        end_s = time.monotonic() + _PATIENCE_S
+        while not condition():
+            assert time.monotonic() < end_s
+            do()
+
+    def hear():
+        drain(witness, lambda *taken: witnessed.append(taken))
+
+    until(lambda: inputs.count and witnessed,
+          lambda: (publisher.publish(message), inputs.collect(), hear()))
+    # What was sent for that has come.
+    until(lambda: publisher.wait_for_all_acked(), hear)
+    inputs.collect()
+    inputs.count = 0
+    witnessed.clear()
+    for _ in range(50):
+        publisher.publish(message)
+    until(lambda: len(witnessed) >= 50, hear)
+    # Arm and gripper are read from one topic.
+    until(lambda: inputs.count >= 2 * 50, inputs.collect)
 
 
 def test_what_decodes_pictures_is_ready_before_the_first_one(request):

@@ -59,7 +59,7 @@ def _reload(robot, bundle):
 
 
 @pytest.mark.parametrize(('bundle', 'words'), [
-    ('garbage', 'garbage is no policy'), ('nan', 'with a non-finite value'),
+    ('garbage', 'garbage is no policy'), ('nan', 'a non-finite value'),
     ('raises', 'no such tensor'), ('too_slow', 'a plan took '),
     ('longer', 'chunks of 25 actions instead of 20'),
     ('fewer', 'observations.cube'),
