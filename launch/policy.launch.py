@@ -40,7 +40,8 @@ PARAMETERS = {
     'replan_every': (int, 'Ticks after which a new chunk is planned; 0: as the bundle says'),
     'join': (str, 'How a new chunk takes over: replace, ensemble, latent or default (as the '
                   'bundle says)'),
-    'join_steps': (int, 'Gradient steps of join latent; below 0: as the bundle says'),
+    'join_steps': (int, 'Gradient steps of join latent; 0: choose among several candidates only; '
+                        'below 0: as the bundle says'),
     'join_weight': (float, 'Agreement against value of join latent; below 0: as the bundle says'),
     'seed': (int, 'Seed of the latents'),
     'asynchronous': (bool, 'Whether the robot goes on while a chunk is planned'),

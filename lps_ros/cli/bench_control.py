@@ -1,9 +1,12 @@
 """`lps bench control`: how exactly the policy node keeps time, beside bare loops."""
 
 import argparse
+from collections.abc import Iterator
+import contextlib
 from dataclasses import dataclass
 import os
 from pathlib import Path
+import shutil
 import tempfile
 import time
 from typing import Any
@@ -12,12 +15,17 @@ from lps_ros.cli.bench_options import add_command
 from lps_ros.cli.bench_options import command_line
 from lps_ros.cli.bench_options import number
 from lps_ros.cli.bench_options import numbers
+from lps_ros.cli.option_ranges import check_range
+from lps_ros.cli.option_ranges import MOST_CANDIDATES
+from lps_ros.cli.option_ranges import MOST_PRIORITY
+from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import write_json
 from lps_ros.cli.processes import NodeProcesses
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.cli.progress import progress
 from lps_ros.contract import Contract
 from lps_ros.contract import load_contract
+from lps_ros.data.files import check_writable
 from lps_ros.errors import UserError
 from lps_ros.evaluation.control_timing import soak_figures
 from lps_ros.evaluation.control_timing import timing_figures
@@ -116,16 +124,16 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
     parser.add_argument('--factor', type=number(1), default=10, metavar='N',
                         help='of --soak: simulated seconds per second (default 10)')
     parser.add_argument('--keep', type=Path, metavar='FOLDER',
-                        help='keep what the nodes have written, and their logs')
+                        help='a new folder for what the nodes write, and their logs')
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    _check(arguments)
     private_ros_environment()
     profile = str(share_path('config/fast_dds_images.xml'))
     for name in ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE'):
         os.environ[name] = profile
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = arguments.keep or Path(temporary)
+    with _output(arguments.keep) as folder:
         if arguments.soak:
             results = _soak(arguments, folder)
         else:
@@ -135,6 +143,38 @@ def _run(arguments: argparse.Namespace) -> int:
             _show(results)
     write_json(arguments.json, {'command': command_line(), 'results': results})
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Raise UserError or StorageError on any option that cannot be met."""
+    check_range(arguments, 'candidates', 1, MOST_CANDIDATES)
+    check_range(arguments, 'replan_every', 1, MOST_TICKS)
+    check_range(arguments, 'realtime_priority', 0, MOST_PRIORITY)
+    for place, rate_hz in enumerate(arguments.rates):
+        if rate_hz in arguments.rates[:place]:
+            raise UserError(f'--rates has {rate_hz} twice, expected each rate once')
+    keep = arguments.keep
+    if keep is None:
+        return
+    if keep.exists() and not (keep.is_dir() and not any(keep.iterdir())):
+        raise UserError(f'--keep is {keep}, which is there already; give the name of a new folder')
+    check_writable(keep)
+
+
+@contextlib.contextmanager
+def _output(keep: Path | None) -> Iterator[Path]:
+    """Give the folder to write to; one that was not asked for goes, unless an error names it."""
+    if keep is not None:
+        yield keep
+        return
+    with contextlib.ExitStack() as ending:
+        folder = Path(tempfile.mkdtemp(prefix='lps_bench_control_'))
+        ending.callback(shutil.rmtree, folder)
+        try:
+            yield folder
+        except UserError:
+            ending.pop_all()
+            raise
 
 
 def _real_time(arguments: argparse.Namespace, rate_hz: int) -> _Run:

@@ -19,7 +19,6 @@ from lps_ros.cli.option_ranges import MOST_CANDIDATES
 from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import write_json
 from lps_ros.cli.progress import progress
-from lps_ros.control.planning import JOINS
 from lps_ros.control.planning import Steering
 from lps_ros.errors import UserError
 from lps_ros.evaluation.metrics import median_time
@@ -28,6 +27,8 @@ from lps_ros.evaluation.metrics import wilson_interval
 from lps_ros.evaluation.table import format_table
 from lps_ros.evaluation.table import number as digits
 from lps_ros.evaluation.table import rate_with_interval
+from lps_ros.joining import JOIN_STEPS
+from lps_ros.joining import JOINS
 from lps_ros.share import share_path
 import numpy as np
 
@@ -60,8 +61,9 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
     parser.add_argument('--join', type=words, default=JOINS, metavar='NAME',
                         help=f'of async: of {", ".join(JOINS)}, separated by commas (default: '
                              'all)')
-    parser.add_argument('--join-steps', type=number(0), default=3, metavar='N',
-                        help='of latent: gradient steps (default 3)')
+    parser.add_argument('--join-steps', type=number(0), default=JOIN_STEPS, metavar='N',
+                        help=f'of latent: gradient steps (default {JOIN_STEPS}); 0: choose among '
+                             'the candidates only')
     parser.add_argument('--join-weight', type=float, default=1.0, metavar='W',
                         help='of latent: agreement against value (default 1)')
     parser.add_argument('--episodes', type=number(1), default=20,
@@ -92,6 +94,9 @@ def _run(arguments: argparse.Namespace) -> int:
     contract, horizon = bundle.contract, bundle.policy.horizon
     robot = FreeRunningRobot(contract)
     steering = _steering(arguments, bundle.metadata.get('steering', {}))
+    if 'latent' in arguments.join and steering.candidates == 1 and not arguments.join_steps:
+        raise UserError('--join-steps is 0, expected 1 or more: one candidate leaves nothing to '
+                        'choose from; give more --candidates or leave it out')
     seeds = range(arguments.seed, arguments.seed + arguments.episodes)
     full_s = contract.task.max_ticks / contract.rate_hz
     rows, first = [], {}
@@ -124,9 +129,9 @@ def _check_words(name: str, found: Sequence[str], known: Sequence[str]) -> None:
 
 def _steering(arguments: argparse.Namespace, own: dict[str, Any]) -> Steering:
     given = {name: getattr(arguments, name) for name in ('mode', 'candidates', 'replan_every')}
-    return Steering(**{**own, **{
+    return replace(Steering.told(own), **{
         name: value for name, value in given.items() if value is not None},
-        'join_steps': arguments.join_steps, 'join_weight': arguments.join_weight})
+        join_steps=arguments.join_steps, join_weight=arguments.join_weight)
 
 
 def _cells(arguments: argparse.Namespace) -> Iterator[tuple[str, str | None, int]]:

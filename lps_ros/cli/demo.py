@@ -23,11 +23,11 @@ from lps_ros.cli.output_file import output_file
 from lps_ros.cli.output_file import write_json
 from lps_ros.cli.processes import private_ros_environment
 from lps_ros.contract import load_contract
-from lps_ros.control.planning import JOINS
 from lps_ros.data.files import check_writable
 from lps_ros.data.files import write_text
 from lps_ros.errors import UserError
 from lps_ros.fast_dds import transport_variables
+from lps_ros.joining import JOINS
 from lps_ros.share import share_path
 
 _EXAMPLE = """examples:

@@ -101,7 +101,7 @@ class EvaluationSettings:
 
     def policy(self, arm: str) -> dict[str, bool | int | float | str]:
         """Return the parameters of the policy node for an arm, with nothing left to default."""
-        own = asdict(Steering(**self.metadata.get('steering', {})))
+        own = asdict(Steering.told(self.metadata.get('steering', {})))
         given = {'mode': self.mode, 'candidates': self.candidates,
                  'replan_every': self.replan_every, 'join': self.join}
         steered = own | {name: value for name, value in given.items() if value}

@@ -8,10 +8,11 @@ MOST_CANDIDATES = 1024
 MOST_EPISODES = 1_000_000
 MOST_TICKS = 1000
 MOST_SEED = 2**31 - 1
+MOST_PRIORITY = 99
 
 
 def check_range(
-        arguments: argparse.Namespace, name: str, low: int, high: int | None = None) -> None:
+        arguments: argparse.Namespace, name: str, low: float, high: float | None = None) -> None:
     """
     Refuse an option that is out of its range; one that was not given (None) passes.
 

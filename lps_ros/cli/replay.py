@@ -9,7 +9,7 @@ from lps_ros.cli.option_ranges import MOST_SEED
 from lps_ros.cli.option_ranges import MOST_TICKS
 from lps_ros.cli.output_file import output_file
 from lps_ros.contract import load_contract
-from lps_ros.control.planning import JOINS
+from lps_ros.joining import JOINS
 from tqdm import tqdm
 
 _EXAMPLES = """examples:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
-from lps_ros.control.planning import JOINS
+from lps_ros.cli.option_ranges import check_range
+from lps_ros.cli.option_ranges import MOST_CANDIDATES
+from lps_ros.cli.option_ranges import MOST_PRIORITY
+from lps_ros.cli.option_ranges import MOST_SEED
+from lps_ros.cli.option_ranges import MOST_TICKS
+from lps_ros.joining import JOINS
 
 _EXAMPLES = """  lps run --bundle models/my_policy --contract config/my_arm.yaml --shadow
   lps run --bundle models/ur5e_cube --sim-time --arm
@@ -28,7 +33,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--candidates', type=int, default=0,
                         help="latents per plan, the best by Q is taken (default: the "
                              "bundle's own)")
-    parser.add_argument('--strength', type=float, default=-1.0,
+    parser.add_argument('--strength', type=float,
                         help='0 for the behaviour prior to 1 for what was learnt (default: the '
                              "bundle's own)")
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
@@ -55,10 +60,16 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the node."""
+    check_range(arguments, 'candidates', 0, MOST_CANDIDATES)
+    check_range(arguments, 'strength', 0, 1)
+    check_range(arguments, 'replan_every', 0, MOST_TICKS)
+    check_range(arguments, 'seed', 0, MOST_SEED)
+    check_range(arguments, 'realtime_priority', 0, MOST_PRIORITY)
     return run_node_command('policy', {
         'bundle': str(arguments.bundle), 'contract': str(arguments.contract or ''),
         'mode': arguments.mode, 'candidates': arguments.candidates,
-        'strength': arguments.strength, 'replan_every': arguments.replan_every,
+        'strength': -1.0 if arguments.strength is None else arguments.strength,
+        'replan_every': arguments.replan_every,
         'join': arguments.join, 'seed': arguments.seed, 'arm_on_activate': arguments.arm,
         'shadow': arguments.shadow, 'report_dir': str(arguments.report_dir),
         'autostart': not arguments.inactive, 'realtime_priority': arguments.realtime_priority,

@@ -5,6 +5,8 @@ from pathlib import Path
 
 from lps_ros.cli.node_command import add_node_parser
 from lps_ros.cli.node_command import run_node_command
+from lps_ros.cli.option_ranges import check_range
+from lps_ros.cli.option_ranges import MOST_SEED
 from lps_ros.cli.output_file import output_file
 from lps_ros.cli.output_file import write_json
 
@@ -31,6 +33,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Run the node, or measure the simulated arm."""
     if arguments.measure:
         return _measure(arguments.json)
+    check_range(arguments, 'task', 1, 5)
+    check_range(arguments, 'seed', 0, MOST_SEED)
+    check_range(arguments, 'real_time_factor', 0.01, 100)
     return run_node_command('simulated_robot', {
         'mode': 'free' if arguments.free else 'lock_step', 'task': arguments.task,
         'seed': arguments.seed, 'camera': arguments.camera,

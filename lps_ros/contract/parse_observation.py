@@ -29,6 +29,7 @@ def parse_observation(section: Section) -> Observation:
     kind = OBSERVATION_TYPES[type_name]
     only_keys_of_type(section, kind, type_name, _BY_TYPE)
     is_pose, is_image = type_name == POSE, type_name in IMAGE_TYPES
+    max_age_s, latency_s = _parse_ages(section)
     return Observation(
         key=section.text('key', pattern=KEY_PATTERN, expected=KEY_EXPECTED),
         topic=section.text('topic', pattern=TOPIC_PATTERN, expected=TOPIC_EXPECTED),
@@ -40,8 +41,8 @@ def parse_observation(section: Section) -> Observation:
             'rotation', default='sixd', choices=('sixd', 'yaw')) if is_pose else None,
         image=_parse_image(section.section('image')) if is_image else None,
         unit=section.text('unit', default=None),
-        max_age_s=section.number('max_age_s', above=0.0, high=_LONGEST_S),
-        latency_s=section.number('latency_s', default=0.0, low=0.0, high=_LONGEST_S),
+        max_age_s=max_age_s,
+        latency_s=latency_s,
         required=section.boolean('required', default=True),
         max_identical=section.integer(
             'max_identical', default=MAX_IDENTICAL, low=0) if is_image else 0,
@@ -63,6 +64,17 @@ def parse_frame(section: Section, kind: MessageType) -> str | None:
     if 'frame_id' in kind.required:
         return section.text('frame_id')
     return section.text('frame_id', default=None)
+
+
+def _parse_ages(section: Section) -> tuple[float, float]:
+    max_age_s = section.number('max_age_s', above=0.0, high=_LONGEST_S)
+    latency_s = section.number('latency_s', default=0.0, low=0.0, high=_LONGEST_S)
+    if latency_s >= max_age_s:
+        section.fail(
+            'latency_s', f'found {latency_s}',
+            f'expected less than max_age_s, {max_age_s}, as it counts towards the age',
+            'correct it or raise max_age_s, else the policy never acts')
+    return max_age_s, latency_s
 
 
 def _parse_image(section: Section) -> ImageFormat:

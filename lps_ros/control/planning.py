@@ -1,21 +1,21 @@
 """Requests to the network and its answers; who computes them is another matter."""
 
 from collections.abc import Callable
+from collections.abc import Mapping
 from collections.abc import Sequence
 from dataclasses import dataclass
+from dataclasses import fields
 from math import nan
 import time
 from typing import Any
 from typing import Protocol
 
 from lps_ros.errors import UserError
+from lps_ros.joining import JOIN_STEPS
 import numpy as np
 
 # Of an error; some libraries' hold whole tensors.
 _LONGEST_LINE = 1000
-
-# How a chunk takes over from the one under way; see ChunkSchedule and learning.latent_join.
-JOINS = ('replace', 'ensemble', 'latent')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,8 +27,25 @@ class Steering:
     strength: float = 1.0  # of 'steered': 0 is the prior, 1 what was learnt
     replan_every: int = 0  # ticks; 0: when the chunk is used up
     join: str = 'ensemble'  # how a chunk takes over, one of JOINS
-    join_steps: int = 0  # of 'latent': gradient steps on the latent
+    join_steps: int = JOIN_STEPS  # of 'latent': gradient steps on the latent; 0: choose only
     join_weight: float = 1.0  # of 'latent': agreement with what is under way, against value
+
+    def __post_init__(self) -> None:
+        """Take steps by default where 'latent' has nothing to choose from."""
+        if self.join == 'latent' and self.candidates == 1 and not self.join_steps:
+            object.__setattr__(self, 'join_steps', JOIN_STEPS)
+
+    @classmethod
+    def told(cls, said: Mapping[str, Any]) -> 'Steering':
+        """
+        Return the steering that a bundle or a recording tells of, as far as it does.
+
+        Where it joins in another way, 0 join steps say nothing of 'latent'.
+        """
+        known = {each.name: said[each.name] for each in fields(cls) if each.name in said}
+        if known.get('join', cls.join) != 'latent' and not known.get('join_steps'):
+            known.pop('join_steps', None)
+        return cls(**known)
 
 
 class Plan(Protocol):

@@ -38,8 +38,15 @@ class RunLog:
     the first record.
     """
 
-    def __init__(self, contract: Contract, *, recent_s: float = 120.0) -> None:
-        """Take the robot's contract, and for how long every tick is kept for the plot."""
+    def __init__(
+            self, contract: Contract, *, run: Mapping[str, Any] | None = None,
+            recent_s: float = 120.0) -> None:
+        """
+        Take the robot's contract, and for how long every tick is kept for the plot.
+
+        run: what tells this run from another, such as its bundle; ready for JSON.
+        """
+        self._run = {**(run or {}), 'contract': contract.name, 'data_hash': contract.data_hash}
         self._period_s = contract.clock.period_ns * 1e-9
         self._max_age_s = {spec.key: spec.max_age_s for spec in contract.observations}
         self._start_ns: int | None = None
@@ -123,6 +130,7 @@ class RunLog:
         # Sleep, and what is done between ticks.
         shares['rest'] = None if shares['work'] is None else max(0.0, 1.0 - shares['work'])
         return {
+            'run': dict(self._run),
             'period_s': self._period_s, 'start_ns': self._start_ns, 'duration_s': self._end_s,
             **self._counts, **others, 'by_source': dict(self._by_source), **spreads,
             'share_of_period': shares,

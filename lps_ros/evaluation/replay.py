@@ -70,13 +70,11 @@ class ReplaySettings:
         """
         settings = recorded or own
         given = {name: value for name, value in asdict(self).items() if value is not None}
-        wanted = Steering(**{
-            each.name: (settings | given)[each.name] for each in fields(Steering)
-            if each.name in settings | given})
+        seed = given.pop('seed', settings.get('seed', 0))
+        wanted = replace(Steering.told(settings), **given)
         return replace(
             wanted, candidates=max(1, wanted.candidates),
-            replan_every=min(wanted.replan_every or horizon, horizon),
-        ), (settings | given).get('seed', 0)
+            replan_every=min(wanted.replan_every or horizon, horizon)), seed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

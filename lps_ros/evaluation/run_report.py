@@ -25,6 +25,9 @@ _FELT = 1.5
 def run_page(figures: Mapping[str, Any], title: str = 'Run of the policy node') -> Report:
     """Return the page of what `RunLog.figures` gave, or of the JSON file that it wrote."""
     page = Report(title)
+    page.table(['at the start', ''], [
+        [name.replace('_', ' '), {True: 'yes', False: 'no'}[value]
+         if isinstance(value, bool) else value] for name, value in figures['run'].items()])
     if not figures['ticks']:
         return page.paragraph('No tick was served.')
     page.paragraph(f'{figures["duration_s"]:.1f} s from {_clock(figures, 0.0)} at '

@@ -10,6 +10,7 @@ from typing import Any
 from typing import Literal
 
 from lps_ros.data.chunks import Failures
+from lps_ros.joining import JOIN_STEPS
 from lps_ros.learning.algorithms import ALGORITHMS
 from lps_ros.learning.algorithms.algorithm import AlgorithmConfig
 from lps_ros.learning.algorithms.lps import LPSConfig
@@ -82,7 +83,7 @@ class TrainerConfig:
     strength: float = 1.0  # how the bundle is run: steered from the prior (0) to what is learnt
     replan_every: int = 2  # how the bundle is run: ticks between plans; 0: the whole chunk
     join: Literal['replace', 'ensemble', 'latent'] = 'ensemble'  # how the bundle is run
-    join_steps: int = 0  # how the bundle is run: of 'latent', gradient steps on the latent
+    join_steps: int = JOIN_STEPS  # how the bundle is run: of 'latent', gradient steps
     join_weight: float = 1.0  # how the bundle is run: of 'latent', agreement against value
     learner: AlgorithmConfig = field(default_factory=LPSConfig)
 
@@ -119,6 +120,9 @@ class TrainerConfig:
         if config.candidates > 1 and not kind.has_critic:
             raise ConfigError(f'{source}: candidates: found {config.candidates}, expected 1: '
                               f'{algorithm} has no critic to choose by')
+        if config.join == 'latent' and config.candidates == 1 and not config.join_steps:
+            raise ConfigError(f"{source}: join_steps: found 0, expected 1 to 100: join 'latent' "
+                              'of one candidate has nothing to choose from')
         if algorithm == 'best_of_n' and not learner.target_candidates:
             raise ConfigError(f'{source}: target_candidates: found 0, expected 1 to 1024: '
                               'best_of_n has no actor whose latent the target could take')

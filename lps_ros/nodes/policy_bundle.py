@@ -99,5 +99,5 @@ def _plan_s(planner: Planner, facts: BundleFacts, **join: Any) -> float:
 
 
 def _steering(bundle: Any) -> Steering:
-    wanted = Steering(**bundle.metadata.get('steering', {}))
+    wanted = Steering.told(bundle.metadata.get('steering', {}))
     return replace(wanted, replan_every=wanted.replan_every or bundle.policy.horizon)

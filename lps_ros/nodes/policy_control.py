@@ -106,7 +106,9 @@ class PolicyControl:
         # What is simulated goes by the simulated clock, at whatever rate it runs.
         self._pilot.steady_s = None if simulated else time.monotonic
         self._pilot.begin(self._seed, self._settings.execution())
-        self._records.begin()
+        self._records.begin(
+            bundle=self.facts.name, **asdict(self.steering), seed=self._seed,
+            shadow=self._operator is not None)
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None

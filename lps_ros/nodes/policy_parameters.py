@@ -6,8 +6,8 @@ from typing import Any
 
 from lps_ros.control.authority import AuthorityLimits
 from lps_ros.control.execution import Execution
-from lps_ros.control.planning import JOINS
 from lps_ros.control.planning import Steering
+from lps_ros.joining import JOINS
 from lps_ros.nodes.parameters import declare
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode
@@ -102,7 +102,8 @@ def _declare(node: LifecycleNode) -> None:
             'How a new chunk takes over from the one under way.',
             one_of=('default', *JOINS))
     declare(node, 'join_steps', -1,
-            "Of join 'latent': gradient steps on the latent; below 0: as the bundle says.",
+            "Of join 'latent': gradient steps on the latent; 0: none, where there are several "
+            'candidates to choose from; below 0: as the bundle says.',
             between=(-1, 100))
     declare(node, 'join_weight', -1.0,
             "Of join 'latent': agreement with the chunk under way against value; below 0: as "

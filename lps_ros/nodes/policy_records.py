@@ -25,9 +25,10 @@ class RunRecords:
         self._publisher = node.create_publisher(String, '~/tick', _QUEUE_DEPTH)
         self.begin()
 
-    def begin(self) -> None:
-        """Begin a run."""
-        self.log = RunLog(self._contract)
+    def begin(self, **run: str | bool | int | float) -> None:
+        """Begin a run; run: what its report says at its head, such as the bundle."""
+        started = time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())
+        self.log = RunLog(self._contract, run={'started': started, **run})
 
     def tick(self, record: TickRecord, *, armed: bool, why_not: str) -> None:
         """Take a served tick, and whether and why not the policy is armed."""

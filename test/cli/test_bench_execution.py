@@ -117,6 +117,8 @@ def test_figures_are_printed_and_written(tmp_path, capsys):
 @pytest.mark.parametrize('arguments, message', [
     (('--execution', 'sync'), "--execution has 'sync', expected some of async, stops_to_think"),
     (('--join', 'mean'), "--join has 'mean', expected some of replace, ensemble, latent"),
+    (('--join', 'latent', '--candidates', '1', '--join-steps', '0'),
+     '--join-steps is 0, expected 1 or more: one candidate leaves nothing to choose from'),
     (('--join-weight', '-1'), '--join-weight is -1.0, expected a number from 0 on'),
     (('--candidates', '0'), '--candidates is 0, expected 1 to 1024'),
     (('--bundle', 'nowhere'), 'nowhere/policy.json: cannot read'),

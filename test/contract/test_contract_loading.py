@@ -140,6 +140,9 @@ FAULTS = [
      'finite number above 0 to 1e+09; correct the value'),
     ('observations/0/latency_s', -0.1, 'observations.joints.latency_s: found -0.1, expected a '
      'finite number from 0 to 1e+09; correct the value'),
+    *(('observations/0/latency_s', latency_s, f'observations.joints.latency_s: found {latency_s}, '
+       'expected less than max_age_s, 0.1, as it counts towards the age; correct it or raise '
+       'max_age_s, else the policy never acts') for latency_s in (0.1, 0.25)),
     ('observations/0/required', 'maybe', "observations.joints.required: found 'maybe', expected "
      'true or false; correct the value'),
     ('observations/0/frame_id', 'base_link', 'observations.joints.frame_id: found a key that '

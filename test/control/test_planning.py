@@ -1,5 +1,6 @@
 """Requests answered: what the planner is given, and what becomes of its errors."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 from control_planners import Planner
@@ -9,6 +10,7 @@ from lps_ros.control.planning import one_line
 from lps_ros.control.planning import PlanRequest
 from lps_ros.control.planning import PlanServer
 from lps_ros.control.planning import Steering
+from lps_ros.joining import JOIN_STEPS
 import numpy as np
 import pytest
 
@@ -55,6 +57,29 @@ def test_the_latent_is_joined_only_where_asked_and_something_is_under_way(join, 
     assert ('committed' in given) == ('join_weight' in given) == joins
     assert given.get('join_steps') == (4 if joins else None)
     assert given.get('join_at') == (1 if joins else None)
+
+
+@pytest.mark.parametrize(('how', 'steps'), [
+    ({'join': 'latent'}, JOIN_STEPS), ({'join': 'latent', 'join_steps': 7}, 7),
+    ({'join': 'latent', 'candidates': 4}, JOIN_STEPS),
+    # They choose the one that agrees best.
+    ({'join': 'latent', 'candidates': 4, 'join_steps': 0}, 0),
+    ({'join': 'latent', 'candidates': 1, 'join_steps': 0}, JOIN_STEPS)])
+def test_a_join_in_the_latent_takes_steps_where_it_could_do_nothing_else(how, steps):
+    assert JOIN_STEPS > 0
+    assert Steering(**how).join_steps == Steering.told(how).join_steps == steps
+
+
+@pytest.mark.parametrize(('said', 'steps'), [
+    ({}, JOIN_STEPS), ({'join_steps': 0}, JOIN_STEPS), ({'join_steps': 5}, 5),
+    ({'join': 'ensemble', 'join_steps': 0}, JOIN_STEPS),
+    ({'join': 'replace', 'candidates': 4, 'join_steps': 0}, JOIN_STEPS),
+    ({'join': 'latent', 'candidates': 4, 'join_steps': 0}, 0)])
+def test_no_steps_of_a_bundle_that_joins_otherwise_do_not_say_how_to_join_in_the_latent(
+        said, steps):
+    own = Steering.told({**said, 'seed': 4})
+    assert replace(own, join='latent').join_steps == steps
+    assert own == replace(Steering(**said), join_steps=steps)
 
 
 def test_an_error_is_one_line_and_no_plan():

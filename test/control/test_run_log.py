@@ -184,6 +184,15 @@ def test_a_file_holds_all_figures(tmp_path):
     assert figures['start_ns'] == START_NS
 
 
+def test_what_ran_is_told_first():
+    contract = parse_contract(ARM)
+    log = RunLog(contract, run={'bundle': 'models/mine', 'seed': 3})
+    figures = json.loads(json.dumps(log.figures()))
+    assert list(figures)[0] == 'run'
+    assert figures['run'] == {'bundle': 'models/mine', 'seed': 3, 'contract': contract.name,
+                              'data_hash': contract.data_hash}
+
+
 def test_a_run_without_ticks_has_figures_too(tmp_path):
     log = RunLog(parse_contract(ARM))
     assert summary(log.figures()) == ['no tick was served']

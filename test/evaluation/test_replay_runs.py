@@ -13,6 +13,7 @@ from lps_ros.data.messages import typestore
 from lps_ros.errors import UserError
 from lps_ros.evaluation.replay import replay
 from lps_ros.evaluation.replay import ReplaySettings
+from lps_ros.joining import JOIN_STEPS
 import numpy as np
 import pytest
 from replay_recordings import contract
@@ -109,7 +110,7 @@ def test_random_latents_are_repeated_from_what_the_start_event_says(tmp_path):
     assert max(report.figures['as_executed']['max_abs']) < 1e-9
     assert report.figures['settings'] == {
         'mode': 'prior', 'candidates': 4, 'strength': 1.0, 'replan_every': 2,
-        'join': 'ensemble', 'join_steps': 0, 'join_weight': 1.0}
+        'join': 'ensemble', 'join_steps': JOIN_STEPS, 'join_weight': 1.0}
     other = replay(bag, BUNDLE, settings=ReplaySettings(seed=7))
     assert other.figures['as_executed']['rmse_of_half_range'] > 0.01
 

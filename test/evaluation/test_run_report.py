@@ -68,6 +68,21 @@ def test_a_page_is_made_of_the_file_as_well(log, tmp_path):
     assert 'grip by range' in Page(html).text
 
 
+def test_the_page_begins_with_what_ran():
+    log = RunLog(parse_contract(ARM), run={
+        'started': '2026-01-02T03:04:05Z', 'bundle': 'models/<mine>', 'mode': 'prior',
+        'replan_every': 2, 'strength': 0.5, 'shadow': True})
+    log.add(record(0, STARVED))
+    text = Page(run_page(log.figures()).html()).text
+    said = ('started2026-01-02T03:04:05Z', 'bundlemodels/<mine>', 'modeprior', 'replan every2',
+            'strength0.5', 'shadowyes', 'contractarm',
+            f'data hash{parse_contract(ARM).data_hash}')
+    places = [text.index(each) for each in said]
+    assert places == sorted(places) and places[-1] < text.index('Of 1 ticks')
+    none = RunLog(parse_contract(ARM), run={'shadow': False})
+    assert 'shadowno' in Page(run_page(none.figures()).html()).text
+
+
 def test_a_good_run_has_nothing_bad(log):
     for tick in range(200):
         log.add(record(tick))

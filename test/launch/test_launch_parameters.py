@@ -17,10 +17,10 @@ ON_SIMULATED_TIME = ('record', 'policy')
 
 
 def offered(launch_file):
-    """Return name -> type of the parameters that a launch file offers."""
+    """Return name -> (type, description) of the parameters that a launch file offers."""
     for node in ast.parse(launch_file.read_text()).body:
         if isinstance(node, ast.Assign) and node.targets[0].id == 'PARAMETERS':
-            return {key.value: value.elts[0].id
+            return {key.value: (value.elts[0].id, ast.literal_eval(value.elts[1]))
                     for key, value in zip(node.value.keys, node.value.values)}
     raise AssertionError(f'{launch_file} has no table PARAMETERS')
 
@@ -47,4 +47,7 @@ def test_a_launch_file_offers_the_parameters_of_its_node(name):
     if name in ON_SIMULATED_TIME:
         expected['use_sim_time'] = 'bool'
     expected.pop(NOT_OFFERED.get(name), None)
-    assert offered(ROOT / 'launch' / f'{name}.launch.py') == expected
+    found = offered(ROOT / 'launch' / f'{name}.launch.py')
+    assert {parameter: kind for parameter, (kind, _) in found.items()} == expected
+    texts = [text for _, text in found.values()]
+    assert all(len(text) > 5 for text in texts) and len(set(texts)) == len(texts)

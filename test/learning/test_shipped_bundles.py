@@ -1,9 +1,13 @@
 """The bundles that are shipped and the first one that ever was: all load and act as they did."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from lps_ros.contract import differences
 from lps_ros.contract import load_contract
+from lps_ros.control.planning import PlanRequest
+from lps_ros.control.planning import PlanServer
+from lps_ros.control.planning import Steering
 from lps_ros.learning.bundle import load_bundle
 import numpy as np
 import pytest
@@ -30,6 +34,30 @@ def test_plans_the_same_chunk_as_the_version_that_made_it(folder, first_action, 
     shipped = load_contract(ROOT / 'config' / f'{bundle.contract.name}.yaml').subset(
         [spec.key for spec in bundle.contract.observations])
     assert not differences(bundle.contract, shipped).data
+
+
+@pytest.mark.parametrize(('candidates', 'before'), [
+    (1, {'join': 'replace'}), (4, {'join': 'latent', 'join_steps': 0})])
+@pytest.mark.parametrize('name', ['ur5e_cube', 'ur5e_cube_camera', 'ur5e_cube_joints'])
+def test_to_ask_for_the_join_in_the_latent_is_enough(name, candidates, before):
+    bundle = load_bundle(ROOT / 'models' / name)
+    policy = bundle.policy
+    own = replace(Steering.told(bundle.metadata['steering']), candidates=candidates)
+    assert own.join != 'latent'
+    server = PlanServer(policy)
+    images = tuple(np.full((*size, 3), 90, np.uint8) for size in policy.agent.shape.images)
+    changed = 0
+    for seed in range(6):
+        under_way = policy.plan(policy.normaliser.mean, images, mode='prior',
+                                rng=policy.generator(100 + seed)).actions[1:]
+        results = [server.answer(PlanRequest(
+            number=0, tick=0, observation=policy.normaliser.mean, images=images, seed=seed,
+            steering=replace(own, **how), committed=under_way, join_at=1))
+            for how in (before, {'join': 'latent'})]
+        assert {result.error for result in results} == {''}
+        # More than the products of another number of rows differ by.
+        changed += np.abs(results[0].actions - results[1].actions).max() > 1e-5
+    assert changed >= 3
 
 
 def test_the_card_of_the_shipped_bundle_has_command_and_figures():

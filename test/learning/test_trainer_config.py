@@ -1,6 +1,13 @@
 """Settings: defaults, presets, YAML, overrides, and errors that show the bad value."""
 
+from dataclasses import fields
+from typing import get_args
+from typing import get_type_hints
+
+from lps_ros.control.planning import Steering
+from lps_ros.joining import JOINS
 from lps_ros.learning.errors import ConfigError
+from lps_ros.learning.trainer_config import STEERING
 from lps_ros.learning.trainer_config import TrainerConfig
 import pytest
 
@@ -12,6 +19,15 @@ def test_defaults():
     assert config.learner.critic_widths == (256,) * 3
     assert (config.learner.horizon, config.batch_size) == (5, 256)
     assert config.failures == 'unused'
+
+
+def test_a_bundle_is_run_as_the_nodes_would_run_it_unless_told_otherwise():
+    nodes, kinds = Steering(), get_type_hints(TrainerConfig)
+    for name in ('strength', 'join', 'join_steps', 'join_weight'):
+        assert getattr(TrainerConfig(), name) == getattr(nodes, name), name
+    assert set(STEERING) == {each.name for each in fields(Steering)}
+    assert get_args(kinds['join']) == JOINS
+    assert TrainerConfig.from_mapping({'join': 'latent', 'candidates': 4, 'join_steps': 0})
 
 
 def test_published_preset_and_what_overrides_it():
@@ -51,6 +67,8 @@ def test_flat_settings_build_the_same_config():
      "failures: found 'valued', expected unused or cloned: meanflow_bc has no critic"),
     ({'algorithm': 'best_of_n', 'target_candidates': 0},
      'target_candidates: found 0, expected 1 to 1024: best_of_n has no actor'),
+    ({'join': 'latent', 'candidates': 1, 'join_steps': 0}, 'join_steps: found 0, expected 1 to '
+     "100: join 'latent' of one candidate has nothing to choose from"),
     ({'compile': 'perhaps'}, "compile: found 'perhaps', expected one of True, False"),
     ({'compile': 1}, 'compile: found 1, expected one of True, False'),
     ({'decoder_widths': [64, -1]}, 'decoder_widths: found -1, expected an integer from 1'),

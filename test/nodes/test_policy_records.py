@@ -1,8 +1,13 @@
 """What the policy node tells of every tick and of a run."""
 
+from datetime import datetime
+from datetime import timedelta
 import json
 import re
+import time
 
+from lps_ros.contract import load_contract
+from policy_harness import CONTRACT
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
 from policy_harness import Robot
@@ -13,9 +18,11 @@ pytestmark = pytest.mark.timing
 
 
 def test_every_tick_is_told_and_a_run_ends_with_a_report(tmp_path, ros_domain):
+    began_s = time.time()
     process = PolicyProcess(
         FAULTY, tmp_path / 'log', ros_domain, bundle='good', report_dir=tmp_path / 'runs',
-        autostart=True, replan_every=1)
+        autostart=True, replan_every=1, mode='prior', candidates=3, strength=0.25,
+        join='latent', join_steps=2, seed=7)
     robot = Robot(process, ros_domain)
     try:
         ticks = []
@@ -40,6 +47,13 @@ def test_every_tick_is_told_and_a_run_ends_with_a_report(tmp_path, ros_domain):
         process.close()
     page, figures = sorted((tmp_path / 'runs').iterdir())
     told = json.loads(figures.read_text('utf-8'))
+    seen = load_contract(CONTRACT).subset(['joints', 'gripper', 'tool', 'cube'])
+    began = datetime.strptime(told['run'].pop('started'), '%Y-%m-%dT%H:%M:%S%z')
+    assert began_s - 1 < began.timestamp() < time.time() and began.utcoffset() == timedelta(0)
+    assert told['run'] == {
+        'bundle': 'good', 'mode': 'prior', 'candidates': 3, 'strength': 0.25, 'replan_every': 1,
+        'join': 'latent', 'join_steps': 2, 'join_weight': 1.0, 'seed': 7, 'shadow': False,
+        'contract': seen.name, 'data_hash': seen.data_hash}
     assert told['ticks'] >= len(ticks) and told['acted'] >= len(acted)
     assert any('old by its' in reason['text'] for reason in told['reasons'])
     assert told['longest_gap']['why']
