@@ -77,10 +77,10 @@ class Reload:
         if self._canary_ends_s is None:
             self._check(facts)
             self._canary_ends_s = time.monotonic() + _CANARY_S
-        result = self._process.poll()
-        if result is not None:
+        if len(self._differences) < _CANARY_PLANS and (result := self._process.poll()) is not None:
             self._judge(result, facts)
         if len(self._differences) == _CANARY_PLANS:
+            # From here on what the process plans is the pilot's.
             self._take_over(pilot, facts)
         elif time.monotonic() > self._canary_ends_s:
             reasons = '; '.join(map(str, pilot.judge(now_ns, now_ns)))

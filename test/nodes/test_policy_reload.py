@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+import time
 
 from lifecycle_msgs.msg import Transition
 from policy_harness import CONTRACT
@@ -88,6 +89,18 @@ def test_another_policy_takes_over_without_a_stop(robot):
     stamps = [twist.header.stamp.sec + 1e-9 * twist.header.stamp.nanosec for twist in robot.twists]
     assert max(b - a for a, b in zip(stamps, stamps[1:])) < 0.15
     assert _reload(robot, 'good')['bundle'] == 'good'
+
+
+def test_a_policy_that_plans_all_the_time_gives_way_at_once(robot):
+    assert _reload(robot, 'slow')['bundle'] == 'slow'
+    # A plan takes longer than a period, and one is asked for at every tick.
+    robot.set(bundle='good')
+    robot.trigger('policy/reload')
+    robot.until(lambda: 'good: 10 of 10' in robot.statuses[-1]['reload']
+                or 'good has taken over' in robot.statuses[-1]['reload'])
+    judged_s = time.monotonic()
+    robot.until(lambda: 'good has taken over' in robot.statuses[-1]['reload'])
+    assert time.monotonic() - judged_s < 3.0
 
 
 def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
