@@ -39,7 +39,8 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--replan-every', type=int, default=0, metavar='TICKS',
                         help="plan again after so many ticks (default: the bundle's own)")
     parser.add_argument('--join', choices=('default', *JOINS),
-                        default='default', help='how a new chunk takes over')
+                        default='default',
+                        help="how a new chunk takes over (default: the bundle's own way)")
     parser.add_argument('--seed', type=int, default=0, help='seed of the latents')
     parser.add_argument('--arm', action='store_true',
                         help='move the robot at once; else when the service ~/arm is called')
