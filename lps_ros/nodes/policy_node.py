@@ -13,12 +13,12 @@ from lps_ros.contract import advise
 from lps_ros.control.authority import Authority
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
+from lps_ros.nodes.e_stop import EStop
 from lps_ros.nodes.managed_node import ManagedNode
 from lps_ros.nodes.policy_bundle import warm_bundle
 from lps_ros.nodes.policy_control import PolicyControl
 from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.policy_people import ArmServices
-from lps_ros.nodes.policy_people import EStop
 from lps_ros.nodes.policy_report import Condition
 from lps_ros.nodes.policy_report import PolicyReport
 from lps_ros.nodes.process import run_node
@@ -89,7 +89,7 @@ class PolicyNode(ManagedNode):
             raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
         process = self._start_planning()
         try:
-            process.wait_ready()
+            process.wait_ready(self._e_stop.listen)
             self._authority = Authority(self._settings.authority_limits())
             self._authority.press_stop(self._e_stop.pressed)
             self._control = self.control_type(
@@ -168,8 +168,11 @@ class PolicyNode(ManagedNode):
             warm_bundle, self._settings['bundle'], self._settings['contract'], self._load))
 
     def _arm(self) -> tuple[bool, str]:
+        self._e_stop.listen()
         refusal = (self._control.why_not_to_arm() or self._authority.arm() if self._running
                    else f'the node is {self.state}; activate it first')
+        if refusal and self._e_stop.pressed:
+            refusal = '; '.join(filter(None, (refusal, self._e_stop.doubt())))
         if not refusal:
             self.get_logger().info('armed')
             self.changed_state()

@@ -182,6 +182,26 @@ class Robot:
         self.until(condition)
         self.node.destroy_timer(timer)
 
+    def moves(self):
+        """Wait until the robot is moved."""
+        self.forget()
+        self.until(lambda: len(self.twists) > 5 and not any(map(stopped, self.twists[-5:])))
+
+    def rests(self, reason=''):
+        """Wait for a stop, and until the status says why."""
+        self.until(lambda: self.twists and stopped(self.twists[-1]))
+        self.forget()
+        self.until(
+            lambda: not self.statuses[-1]['acting'] and reason in self.statuses[-1]['reason'])
+
+    def silent_for(self, ticks):
+        """Wait for so many ticks of observations and see that nothing is commanded meanwhile."""
+        self.forget()
+        count = self.observed + 5 * ticks
+        self.until(lambda: self.observed > count)
+        assert self.twists == []
+        assert self.openings == []
+
     def change(self, *transitions):
         """Take the policy through lifecycle transitions."""
         for transition in transitions:
