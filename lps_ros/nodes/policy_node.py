@@ -107,6 +107,7 @@ class PolicyNode(ManagedNode):
         self.get_logger().info(
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')
+        self.get_logger().info(f'the e-stop is listened to on {self._e_stop.topic}')
         # What is there now stays; looking through it again and again would only cost time.
         gc.collect()
         gc.freeze()
@@ -173,10 +174,16 @@ class PolicyNode(ManagedNode):
                    else f'the node is {self.state}; activate it first')
         if refusal and self._e_stop.pressed:
             refusal = '; '.join(filter(None, (refusal, self._e_stop.doubt())))
-        if not refusal:
-            self.get_logger().info('armed')
-            self.changed_state()
-        return not refusal, refusal or 'armed'
+        if refusal:
+            return False, refusal
+        self.get_logger().info('armed')
+        self.changed_state()
+        # Else nothing real moves.
+        real = not (self._settings['shadow'] or self._settings['lock_step'])
+        doubt = self._e_stop.doubt() if real else ''
+        if doubt:
+            self.get_logger().warning(doubt)
+        return True, f'armed; {doubt}' if doubt else 'armed'
 
     def _disarm(self) -> tuple[bool, str]:
         self._authority.disarm('disarmed by request')

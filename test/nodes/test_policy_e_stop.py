@@ -123,6 +123,27 @@ def test_where_who_pressed_has_gone_anybody_releases(robot):
     robot.until(lambda: _arms(robot), repeat=lambda: other.publish(Bool(data=False)))
 
 
+def test_a_node_that_is_armed_without_an_e_stop_says_which_it_listens_to(tmp_path, ros_domain):
+    process = PolicyProcess(
+        FAULTY, tmp_path / 'log', ros_domain, '-r', '__ns:=/left_arm', bundle='good',
+        arm_on_activate=False)
+    robot = Robot(process, ros_domain, namespace='/left_arm')
+    try:
+        cell_wide = robot.node.create_publisher(Bool, '/e_stop', 10)
+        robot.change(Transition.TRANSITION_CONFIGURE)
+        assert 'the e-stop is listened to on /left_arm/e_stop' in process.log()
+        robot.change(Transition.TRANSITION_ACTIVATE)
+        assert cell_wide.get_subscription_count() == 0
+        line = 'nobody publishes on the e-stop topic /left_arm/e_stop'
+        assert robot.trigger('policy/arm').startswith(f'armed; {line}')
+        assert process.log().count(line) == 1
+        _button(robot)
+        robot.until(lambda: robot.trigger('policy/arm') == 'armed')
+    finally:
+        robot.close()
+        process.close()
+
+
 def test_many_releases_of_another_do_not_hide_a_press_while_the_node_is_busy(
         tmp_path, ros_domain):
     """Loading keeps the node busy; the press from before it counts before anything is armed."""
