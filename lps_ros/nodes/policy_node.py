@@ -186,7 +186,7 @@ class PolicyNode(ManagedNode):
         return True, f'armed; {doubt}' if doubt else 'armed'
 
     def _disarm(self) -> tuple[bool, str]:
-        self._authority.disarm('disarmed by request')
+        self._authority.disarm('by request')
         self._heed_people()
         self.changed_state()
         return True, 'disarmed'

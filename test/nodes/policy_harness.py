@@ -18,6 +18,7 @@ from lps_ros.nodes.qos import SENSOR_SOURCE
 from lps_ros.nodes.remote import Remote
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
+from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -214,6 +215,12 @@ class Robot:
     def set(self, **parameters):
         """Set parameters of the policy."""
         self._remote.set_parameters('policy', **parameters)
+
+    def get(self, name):
+        """Return a string parameter of the policy."""
+        return self._remote.call(
+            GetParameters, 'policy/get_parameters', GetParameters.Request(names=[name])
+        ).values[0].string_value
 
     def observe(self, time_ns, *, without=(), **changes):
         """Publish one message of every stream, but not on the topics in `without`."""

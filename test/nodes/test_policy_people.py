@@ -86,9 +86,12 @@ def test_moves_only_while_armed(robot):
     robot.trigger('policy/arm')
     robot.moves()
     assert robot.statuses[-1]['armed']
+    said = len(robot.process.log())
     robot.trigger('policy/disarm')
-    robot.rests('disarmed by request')
+    robot.rests('disarmed: by request')
     robot.silent_for(10)
+    line, = robot.process.log()[said:].splitlines()
+    assert line.startswith('[WARN]') and line.endswith('stopped: disarmed: by request')
 
 
 def test_arming_an_inactive_node_is_refused(robot):

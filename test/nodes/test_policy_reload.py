@@ -69,6 +69,11 @@ def test_what_cannot_take_over_is_refused_and_the_robot_goes_on(robot, bundle, w
     status = _reload(robot, bundle)
     assert words in status['reload']
     assert status['bundle'] == 'good'
+    # The next configuring would take what the parameter names.
+    robot.until(lambda: robot.get('bundle') == 'good')
+    assert re.search(
+        rf'\[ERROR\].*: reload: {bundle} refused: .*; the parameter bundle names good again',
+        robot.process.log())
     count = len(robot.twists)
     robot.until(lambda: len(robot.twists) > count + 5)
     assert not any(map(stopped, robot.twists))
