@@ -13,8 +13,8 @@ from lps_ros.contract.message_types import TRAJECTORY
 from lps_ros.control.authority import Authority
 from lps_ros.control.limits import CommandRefused
 from lps_ros.nodes.policy_parameters import PolicyParameters
-from lps_ros.nodes.qos import COMMAND
 from lps_ros.nodes.qos import SENSOR
+from lps_ros.nodes.qos import TELEOPERATION
 from lps_ros.nodes.ros_messages import message_class
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Joy
@@ -83,7 +83,7 @@ class Teleoperation:
         self._subscriptions = [
             node.create_subscription(
                 message_class(action.type), teleop_topic(action),
-                partial(self._on_message, action), COMMAND)
+                partial(self._on_message, action), TELEOPERATION)
             for action in contract.actions]
 
     def close(self) -> None:

@@ -10,6 +10,8 @@ from policy_harness import Robot
 from policy_harness import ROOT
 from policy_harness import stopped
 import pytest
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool
 
@@ -106,7 +108,7 @@ def test_the_e_stop_wins_and_releasing_it_does_not_arm(robot, latched):
     from lps_ros.nodes.qos import LATCHED
     button = robot.node.create_publisher(Bool, 'e_stop', LATCHED if latched else 10)
     teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
-    robot.until(lambda: button.get_subscription_count() == (2 if latched else 1)
+    robot.until(lambda: button.get_subscription_count() == (3 if latched else 2)
                 and teleop.get_subscription_count())
     robot.trigger('policy/arm')
     robot.moves()
@@ -146,6 +148,18 @@ def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(
     robot.moves()
     xs = [twist.twist.linear.x for twist in robot.twists]
     assert max(xs) <= _LIMITS.high[0]
+    robot.node.destroy_publisher(teleop)
+
+
+def test_a_person_is_heard_who_publishes_best_effort(robot):
+    teleop = robot.node.create_publisher(
+        TwistStamped, f'teleop/{_TWIST}',
+        QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    robot.trigger('policy/arm')
+    robot.moves()
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(-0.1)))
+    _only_commands(robot, -0.1)
+    robot.node.destroy_timer(hand)
     robot.node.destroy_publisher(teleop)
 
 
