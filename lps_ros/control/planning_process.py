@@ -61,6 +61,11 @@ class PlanningProcess:
         """Process id."""
         return self._process.pid
 
+    @property
+    def death(self) -> str:
+        """Return how it has died, in one line, or nothing."""
+        return '' if self._process.is_alive() else str(self._death())
+
     def poll_ready(self) -> bool:
         """Tell whether it has loaded; raises InferenceDied where it could not."""
         if not self.ready and (answer := self._receive()) is not None:

@@ -166,7 +166,16 @@ class PolicyControl:
 
     def why_not_to_arm(self) -> str:
         """Return what keeps the policy from being armed, in one line, or nothing."""
-        return '' if self._operator else foreign_publishers(self._node, self.facts.contract)
+        return self._process.death or (
+            '' if self._operator else foreign_publishers(self._node, self.facts.contract))
+
+    def why_not_acting(self) -> tuple[Reason, ...]:
+        """Return the last tick's reasons, and what none finds while nobody asks for plans."""
+        death = self._process.death
+        if not death:
+            return self.reasons
+        return (Reason(subject='inference', text=death, disarms=True),
+                *(reason for reason in self.reasons if death not in reason.text))
 
     def heed_people(self) -> None:
         """Stop at once where a person no longer lets anybody command."""

@@ -149,7 +149,7 @@ class PolicyNode(ManagedNode):
                 bundle=control.facts.name, contract=f'{contract.name} {contract.data_hash}',
                 source=control.source.value, **asdict(control.steering), **common,
                 reload='' if control.reload is None else control.reload.progress),
-            control.reasons, control.figures, control.take_complaints)
+            control.why_not_acting(), control.figures, control.take_complaints)
 
     @property
     def _running(self) -> bool:

@@ -6,6 +6,7 @@ import signal
 import time
 
 from lifecycle_msgs.msg import Transition
+from lps_ros.nodes.process import StartError
 from policy_harness import CONTRACT
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
@@ -118,3 +119,22 @@ def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
     robot.trigger('policy/arm')
     robot.forget()
     robot.until(lambda: len(robot.twists) > 5 and not stopped(robot.twists[-1]))
+
+
+def test_a_process_that_was_killed_while_disarmed_is_told_of_and_keeps_from_arming(robot):
+    robot.trigger('policy/disarm')
+    robot.until(lambda: not robot.statuses[-1]['armed'])
+    robot.diagnostics.clear()
+    for child in robot.process.planners():
+        os.kill(child, signal.SIGKILL)
+    words = 'was killed by signal 9; load the bundle again'
+    robot.until(lambda: any(
+        words in status.message and status.level == status.ERROR for status in robot.diagnostics))
+    assert words in robot.statuses[-1]['reason']
+    with pytest.raises(StartError, match=words):
+        robot.trigger('policy/arm')
+    assert not any(status['armed'] for status in robot.statuses[-2:])
+    assert _reload(robot, 'good')['bundle'] == 'good'
+    robot.trigger('policy/arm')
+    robot.moves()
+    assert words not in robot.statuses[-1]['reason']
