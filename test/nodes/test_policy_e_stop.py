@@ -76,7 +76,10 @@ def _stays_pressed(robot):
 
 
 def _never_moved(robot):
+    """See that a node that was to be armed on activation was not."""
+    assert 'not armed: the e-stop is pressed' in robot.process.log()
     assert not _arms(robot)
+    robot.until(lambda: robot.twists)
     assert all(map(stopped, robot.twists))
     assert not any(status['armed'] for status in robot.statuses)
 
@@ -147,20 +150,17 @@ def test_a_node_that_is_armed_without_an_e_stop_says_which_it_listens_to(tmp_pat
         process.close()
 
 
-def test_many_releases_of_another_do_not_hide_a_press_while_the_node_is_busy(
-        tmp_path, ros_domain):
-    """Loading keeps the node busy; the press from before it counts before anything is armed."""
-    process = PolicyProcess(FAULTY, tmp_path / 'log', ros_domain, bundle='good', autostart=True)
+def test_a_press_while_the_node_loads_is_not_hidden_by_releases_of_another(tmp_path, ros_domain):
+    process = PolicyProcess(FAULTY, tmp_path / 'log', ros_domain, bundle='good')
     robot = Robot(process, ros_domain)
     try:
-        pressed, other = (robot.node.create_publisher(Bool, 'e_stop', 10) for _ in range(2))
-        robot.until(pressed.get_subscription_count)
-        robot.until(other.get_subscription_count)
-        pressed.publish(Bool(data=True))
-        robot.node.create_timer(0.02, lambda: other.publish(Bool(data=False)))
+        pressed, other = _button(robot), _button(robot)
         robot.stream()
-        robot.until(lambda: robot.statuses and robot.statuses[-1]['state'] == 'active')
-        robot.until(lambda: 'not armed: the e-stop is pressed' in process.log())
+        robot.node.create_timer(0.005, lambda: other.publish(Bool(data=False)))
+        # Once the node is busy.
+        press = robot.node.create_timer(0.1, lambda: (
+            pressed.publish(Bool(data=True)), press.cancel()))
+        robot.change(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
         _never_moved(robot)
     finally:
         robot.close()
@@ -169,15 +169,15 @@ def test_many_releases_of_another_do_not_hide_a_press_while_the_node_is_busy(
 
 def test_a_latched_press_from_before_the_start_keeps_the_node_from_being_armed(
         tmp_path, ros_domain):
-    process = PolicyProcess(FAULTY, tmp_path / 'log', ros_domain, bundle='good', autostart=True)
-    robot = Robot(process, ros_domain)
+    robot = Robot(None, ros_domain)
+    buttons = [robot.node.create_publisher(Bool, 'e_stop', LATCHED) for _ in range(2)]
+    for button, pressed in zip(buttons, (True, False), strict=True):
+        button.publish(Bool(data=pressed))
+    process = robot.process = PolicyProcess(FAULTY, tmp_path / 'log', ros_domain, bundle='good')
     try:
-        for pressed in (True, False):
-            # The latter comes last, and is another's.
-            robot.node.create_publisher(Bool, 'e_stop', LATCHED).publish(Bool(data=pressed))
+        robot.until(lambda: all(button.get_subscription_count() == 3 for button in buttons))
         robot.stream()
-        robot.until(lambda: robot.statuses and robot.statuses[-1]['state'] == 'active')
-        robot.until(lambda: 'not armed: the e-stop is pressed' in process.log())
+        robot.change(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
         _never_moved(robot)
     finally:
         robot.close()
