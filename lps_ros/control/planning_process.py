@@ -8,6 +8,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 import os
 import signal
+import time
 from typing import Any
 
 from lps_ros.control.planning import InferenceDied
@@ -24,6 +25,8 @@ _LAST_MOMENT_S = 1.0
 _STATUS_S = 0.005
 # Longer than any network loads, on a busy machine too, and than any plan takes.
 _LOADING_S, _PLANNING_S = 300.0, 60.0
+# How often something else is looked after while it loads.
+_LOOK_S = 0.02
 
 
 class PlanningProcess:
@@ -58,6 +61,11 @@ class PlanningProcess:
         """Process id."""
         return self._process.pid
 
+    @property
+    def death(self) -> str:
+        """Return how it has died, in one line, or nothing."""
+        return '' if self._process.is_alive() else str(self._death())
+
     def poll_ready(self) -> bool:
         """Tell whether it has loaded; raises InferenceDied where it could not."""
         if not self.ready and (answer := self._receive()) is not None:
@@ -67,10 +75,17 @@ class PlanningProcess:
             self.ready = True
         return self.ready
 
-    def wait_ready(self) -> None:
-        """Wait until it has loaded; raises InferenceDied where it could not."""
-        if not self._connection.poll(_LOADING_S):
-            raise InferenceDied(f'the policy was not loaded within {_LOADING_S:g} s')
+    def wait_ready(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """
+        Wait until it has loaded, calling `meanwhile` again and again.
+
+        Raises InferenceDied where it could not.
+        """
+        deadline_s = time.monotonic() + _LOADING_S
+        while not self._connection.poll(_LOOK_S):
+            if time.monotonic() > deadline_s:
+                raise InferenceDied(f'the policy was not loaded within {_LOADING_S:g} s')
+            meanwhile()
         self.poll_ready()
 
     def submit(self, request: PlanRequest) -> None:

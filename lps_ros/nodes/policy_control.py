@@ -29,6 +29,7 @@ from lps_ros.nodes.receive_clock import ReceiveClock
 from lps_ros.nodes.tick_loop import TickLoop
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
 
 _LOG_INTERVAL_S = 2.0
 # Control periods of steady time without a new reading after which the clock counts as stopped.
@@ -165,7 +166,16 @@ class PolicyControl:
 
     def why_not_to_arm(self) -> str:
         """Return what keeps the policy from being armed, in one line, or nothing."""
-        return '' if self._operator else foreign_publishers(self._node, self.facts.contract)
+        return self._process.death or (
+            '' if self._operator else foreign_publishers(self._node, self.facts.contract))
+
+    def why_not_acting(self) -> tuple[Reason, ...]:
+        """Return the last tick's reasons, and what none finds while nobody asks for plans."""
+        death = self._process.death
+        if not death:
+            return self.reasons
+        return (Reason(subject='inference', text=death, disarms=True),
+                *(reason for reason in self.reasons if death not in reason.text))
 
     def heed_people(self) -> None:
         """Stop at once where a person no longer lets anybody command."""
@@ -233,9 +243,8 @@ class PolicyControl:
 
     def _carry_out(self, decision: Decision) -> None:
         """Publish what was decided and tell what has changed."""
-        self._outputs.send(decision.messages, decision.chunks)
         subjects = {reason.subject for reason in self.reasons}
-        self.reasons = decision.reasons
+        self._obey(decision)
         # Waiting for a person is no news.
         news = {reason.subject for reason in decision.reasons} - {'authority'} or (
             subjects != {'authority'})
@@ -243,6 +252,10 @@ class PolicyControl:
             self._log.warning(
                 f'not acting: {"; ".join(map(str, decision.reasons))}',
                 throttle_duration_sec=_LOG_INTERVAL_S)
+
+    def _obey(self, decision: Decision) -> None:
+        self._outputs.send(decision.messages, decision.chunks)
+        self.reasons = decision.reasons
         self._take_source(decision.source)
 
     def _take_source(self, source: Source) -> None:
@@ -257,9 +270,13 @@ class PolicyControl:
 
     def _halt(self, reason: Reason) -> None:
         now_ns = self._now_ns()
-        self._carry_out(self._pilot.halt(reason, now_ns))
+        self._obey(self._pilot.halt(reason, now_ns))
         self._records.halted(reason, now_ns)
-        self._log.error(f'stopped: {reason}')
+        if reason.subject == 'authority':
+            # What a person wants is no error.
+            self._log.warning(f'stopped: {reason}')
+        else:
+            self._log.error(f'stopped: {reason}')
         self._changed()
 
     def _watch_clock(self) -> None:
@@ -310,10 +327,20 @@ class PolicyControl:
         if self.reload.facts is not None:
             self.facts, self._process = self.reload.facts, self.reload.process
             self._records.log.changed('bundle', self.facts.name, self._now_ns())
-        if self.reload.done:
+        if self.reload.done and self.reload.facts is None:
+            self._keep_bundle()
+        elif self.reload.done:
             self._log.info(f'reload: {self.reload.progress}')
         if self.reload.progress != progress:
             self._changed()
+
+    def _keep_bundle(self) -> None:
+        """Have the parameter name the running bundle, which the next configuring is to take."""
+        again = ''
+        if self._settings['bundle'] == self.reload.name != self.facts.name:
+            self._node.set_parameters([Parameter('bundle', value=self.facts.name)])
+            again = f'; the parameter bundle names {self.facts.name} again'
+        self._log.error(f'reload: {self.reload.progress}{again}')
 
     def _teleoperate(self, key: str, values: np.ndarray) -> None:
         if not self.running:

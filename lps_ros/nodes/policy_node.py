@@ -13,12 +13,12 @@ from lps_ros.contract import advise
 from lps_ros.control.authority import Authority
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
+from lps_ros.nodes.e_stop import EStop
 from lps_ros.nodes.managed_node import ManagedNode
 from lps_ros.nodes.policy_bundle import warm_bundle
 from lps_ros.nodes.policy_control import PolicyControl
 from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.policy_people import ArmServices
-from lps_ros.nodes.policy_people import EStop
 from lps_ros.nodes.policy_report import Condition
 from lps_ros.nodes.policy_report import PolicyReport
 from lps_ros.nodes.process import run_node
@@ -89,7 +89,7 @@ class PolicyNode(ManagedNode):
             raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
         process = self._start_planning()
         try:
-            process.wait_ready()
+            process.wait_ready(self._e_stop.listen)
             self._authority = Authority(self._settings.authority_limits())
             self._authority.press_stop(self._e_stop.pressed)
             self._control = self.control_type(
@@ -107,6 +107,7 @@ class PolicyNode(ManagedNode):
         self.get_logger().info(
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')
+        self.get_logger().info(f'the e-stop is listened to on {self._e_stop.topic}')
         # What is there now stays; looking through it again and again would only cost time.
         gc.collect()
         gc.freeze()
@@ -148,7 +149,7 @@ class PolicyNode(ManagedNode):
                 bundle=control.facts.name, contract=f'{contract.name} {contract.data_hash}',
                 source=control.source.value, **asdict(control.steering), **common,
                 reload='' if control.reload is None else control.reload.progress),
-            control.reasons, control.figures, control.take_complaints)
+            control.why_not_acting(), control.figures, control.take_complaints)
 
     @property
     def _running(self) -> bool:
@@ -168,15 +169,24 @@ class PolicyNode(ManagedNode):
             warm_bundle, self._settings['bundle'], self._settings['contract'], self._load))
 
     def _arm(self) -> tuple[bool, str]:
+        self._e_stop.listen()
         refusal = (self._control.why_not_to_arm() or self._authority.arm() if self._running
                    else f'the node is {self.state}; activate it first')
-        if not refusal:
-            self.get_logger().info('armed')
-            self.changed_state()
-        return not refusal, refusal or 'armed'
+        if refusal and self._e_stop.pressed:
+            refusal = '; '.join(filter(None, (refusal, self._e_stop.doubt())))
+        if refusal:
+            return False, refusal
+        self.get_logger().info('armed')
+        self.changed_state()
+        # Else nothing real moves.
+        real = not (self._settings['shadow'] or self._settings['lock_step'])
+        doubt = self._e_stop.doubt() if real else ''
+        if doubt:
+            self.get_logger().warning(doubt)
+        return True, f'armed; {doubt}' if doubt else 'armed'
 
     def _disarm(self) -> tuple[bool, str]:
-        self._authority.disarm('disarmed by request')
+        self._authority.disarm('by request')
         self._heed_people()
         self.changed_state()
         return True, 'disarmed'

@@ -13,15 +13,11 @@ from lps_ros.contract.message_types import TRAJECTORY
 from lps_ros.control.authority import Authority
 from lps_ros.control.limits import CommandRefused
 from lps_ros.nodes.policy_parameters import PolicyParameters
-from lps_ros.nodes.qos import COMMAND
-from lps_ros.nodes.qos import LATCHED
 from lps_ros.nodes.qos import SENSOR
+from lps_ros.nodes.qos import TELEOPERATION
 from lps_ros.nodes.ros_messages import message_class
-from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.lifecycle import LifecycleNode
-from rclpy.qos import QoSProfile
 from sensor_msgs.msg import Joy
-from std_msgs.msg import Bool
 from std_srvs.srv import Trigger
 
 _COMPLAIN_S = 2.0
@@ -31,27 +27,6 @@ _FIRST_POINT_PERIODS = 2
 _UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 Teleoperate = Callable[[str, Any], None]
-
-
-class EStop:
-    """
-    Keeps the state of the e-stop from the node's first to its last moment.
-
-    A latched publisher's last word is heard as well as that of one that repeats itself.
-    """
-
-    def __init__(self, node: LifecycleNode, topic: str, changed: Callable[[bool], None]) -> None:
-        self.pressed = False
-        self._changed = changed
-        for profile in (QoSProfile(depth=10), LATCHED):
-            # What does not fit the one fits the other, so that nobody need be warned.
-            node.create_subscription(
-                Bool, topic, self._on_message, profile,
-                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
-
-    def _on_message(self, message: Bool) -> None:
-        self.pressed = message.data
-        self._changed(message.data)
 
 
 class ArmServices:
@@ -108,7 +83,7 @@ class Teleoperation:
         self._subscriptions = [
             node.create_subscription(
                 message_class(action.type), teleop_topic(action),
-                partial(self._on_message, action), COMMAND)
+                partial(self._on_message, action), TELEOPERATION)
             for action in contract.actions]
 
     def close(self) -> None:

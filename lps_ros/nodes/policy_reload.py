@@ -40,7 +40,7 @@ class Reload:
         self.progress = f'loading {name}'
         self.done = False
         self.facts: BundleFacts | None = None  # of the new bundle, once it has taken over
-        self._name = name
+        self.name = name
         self._running = running
         self._steering = steering
         self._seed = seed
@@ -125,7 +125,7 @@ class Reload:
         apart = result.actions[:common] - self._under_way[:common] if common else np.nan
         self._differences.append(float(np.sqrt(np.mean(np.square(apart)))))
         self.progress = (
-            f'{self._name}: {len(self._differences)} of {_CANARY_PLANS} plans on live '
+            f'{self.name}: {len(self._differences)} of {_CANARY_PLANS} plans on live '
             'observations')
 
     def _take_over(self, pilot: Pilot, facts: BundleFacts) -> None:
@@ -138,11 +138,11 @@ class Reload:
         known = [each for each in self._differences if np.isfinite(each)]
         apart = (f', {np.mean(known):.2f} rms from the chunks of the one before, of half the '
                  'range' if known else '')
-        self.progress = (f'{self._name} has taken over: plans of at most '
+        self.progress = (f'{self.name} has taken over: plans of at most '
                          f'{self._slowest_s * 1e3:.1f} ms{apart}')
         self.facts, self.done = facts, True
 
     def _refuse(self, reason: str) -> None:
-        self.progress = f'{self._name} refused: {reason}'
+        self.progress = f'{self.name} refused: {reason}'
         self.done = True
         threading.Thread(target=self._process.close, name='close the refused policy').start()

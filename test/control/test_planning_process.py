@@ -164,6 +164,15 @@ def test_a_process_that_was_killed_is_told_by_the_next_call(start):
         timed(process.wait)
 
 
+def test_a_death_is_told_to_who_asks_nothing_else(start):
+    process = start()
+    assert timed(lambda: process.death) == ''
+    os.kill(process.pid, signal.SIGKILL)
+    told = wait_until(lambda: timed(lambda: process.death))
+    assert told == (f'the inference process {process.pid} was killed by signal 9; load the '
+                    'bundle again')
+
+
 def test_a_process_that_is_killed_while_it_plans(start):
     process = start()
     process.submit(request('slow', told=3600))

@@ -18,6 +18,7 @@ from lps_ros.nodes.qos import SENSOR_SOURCE
 from lps_ros.nodes.remote import Remote
 from lps_ros.nodes.ros_messages import stamp_ns
 import numpy as np
+from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -182,6 +183,26 @@ class Robot:
         self.until(condition)
         self.node.destroy_timer(timer)
 
+    def moves(self):
+        """Wait until the robot is moved."""
+        self.forget()
+        self.until(lambda: len(self.twists) > 5 and not any(map(stopped, self.twists[-5:])))
+
+    def rests(self, reason=''):
+        """Wait for a stop, and until the status says why."""
+        self.until(lambda: self.twists and stopped(self.twists[-1]))
+        self.forget()
+        self.until(
+            lambda: not self.statuses[-1]['acting'] and reason in self.statuses[-1]['reason'])
+
+    def silent_for(self, ticks):
+        """Wait for so many ticks of observations and see that nothing is commanded meanwhile."""
+        self.forget()
+        count = self.observed + 5 * ticks
+        self.until(lambda: self.observed > count)
+        assert self.twists == []
+        assert self.openings == []
+
     def change(self, *transitions):
         """Take the policy through lifecycle transitions."""
         for transition in transitions:
@@ -194,6 +215,12 @@ class Robot:
     def set(self, **parameters):
         """Set parameters of the policy."""
         self._remote.set_parameters('policy', **parameters)
+
+    def get(self, name):
+        """Return a string parameter of the policy."""
+        return self._remote.call(
+            GetParameters, 'policy/get_parameters', GetParameters.Request(names=[name])
+        ).values[0].string_value
 
     def observe(self, time_ns, *, without=(), **changes):
         """Publish one message of every stream, but not on the topics in `without`."""

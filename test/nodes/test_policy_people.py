@@ -10,6 +10,8 @@ from policy_harness import Robot
 from policy_harness import ROOT
 from policy_harness import stopped
 import pytest
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Joy
 from std_msgs.msg import Bool
 
@@ -54,18 +56,6 @@ def robot(connection):
             node.destroy_publisher(publisher)
 
 
-def _moves(robot):
-    robot.forget()
-    robot.until(lambda: len(robot.twists) > 5 and not any(map(stopped, robot.twists[-5:])))
-
-
-def _rests(robot, reason=''):
-    robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
-    robot.forget()
-    robot.until(
-        lambda: not robot.statuses[-1]['acting'] and reason in robot.statuses[-1]['reason'])
-
-
 def _only_commands(robot, x):
     """
     See six commands of x in a row and none of the gripper.
@@ -83,19 +73,10 @@ def _only_commands(robot, x):
 def _arms(robot):
     """Tell whether the node can be armed; it takes a moment to learn who has left."""
     try:
-        return robot.trigger('policy/arm') == 'armed'
+        return robot.trigger('policy/arm').startswith('armed')
     except StartError as error:
         assert 'also publishes' in str(error)
         return False
-
-
-def _silent_for(robot, ticks):
-    """Wait for so many tick reports of diagnostics and see that nothing is commanded meanwhile."""
-    robot.forget()
-    count = robot.observed + 5 * ticks
-    robot.until(lambda: robot.observed > count)
-    assert robot.twists == []
-    assert robot.openings == []
 
 
 def test_moves_only_while_armed(robot):
@@ -103,13 +84,16 @@ def test_moves_only_while_armed(robot):
         'the node was deactivated' in robot.statuses[-1]['reason']))
     assert all(map(stopped, robot.twists))
     assert robot.openings == []
-    _silent_for(robot, 10)
+    robot.silent_for(10)
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     assert robot.statuses[-1]['armed']
+    said = len(robot.process.log())
     robot.trigger('policy/disarm')
-    _rests(robot, 'disarmed by request')
-    _silent_for(robot, 10)
+    robot.rests('disarmed: by request')
+    robot.silent_for(10)
+    line, = robot.process.log()[said:].splitlines()
+    assert line.startswith('[WARN]') and line.endswith('stopped: disarmed: by request')
 
 
 def test_arming_an_inactive_node_is_refused(robot):
@@ -124,21 +108,21 @@ def test_the_e_stop_wins_and_releasing_it_does_not_arm(robot, latched):
     from lps_ros.nodes.qos import LATCHED
     button = robot.node.create_publisher(Bool, 'e_stop', LATCHED if latched else 10)
     teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
-    robot.until(lambda: button.get_subscription_count() == (2 if latched else 1)
+    robot.until(lambda: button.get_subscription_count() == (3 if latched else 2)
                 and teleop.get_subscription_count())
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     button.publish(Bool(data=True))
-    _rests(robot, 'the e-stop')
+    robot.rests('the e-stop')
     with pytest.raises(StartError, match='the e-stop is pressed; release it first'):
         robot.trigger('policy/arm')
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(0.1)))
-    _silent_for(robot, 10)
+    robot.silent_for(10)
     robot.node.destroy_timer(hand)
     button.publish(Bool(data=False))
-    _silent_for(robot, 10)
+    robot.silent_for(10)
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     robot.node.destroy_publisher(button)
     robot.node.destroy_publisher(teleop)
 
@@ -147,7 +131,7 @@ def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(
     teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
     robot.until(teleop.get_subscription_count)
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     speed = [-0.1]
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(speed[0])))
     robot.until(lambda: robot.statuses[-1]['source'] == 'teleop')
@@ -161,9 +145,21 @@ def test_teleoperation_takes_over_at_once_within_limits_and_hands_back_smoothly(
     robot.forget()
     robot.node.destroy_timer(hand)
     robot.until(lambda: robot.statuses[-1]['source'] == 'policy')
-    _moves(robot)
+    robot.moves()
     xs = [twist.twist.linear.x for twist in robot.twists]
     assert max(xs) <= _LIMITS.high[0]
+    robot.node.destroy_publisher(teleop)
+
+
+def test_a_person_is_heard_who_publishes_best_effort(robot):
+    teleop = robot.node.create_publisher(
+        TwistStamped, f'teleop/{_TWIST}',
+        QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT))
+    robot.trigger('policy/arm')
+    robot.moves()
+    hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(-0.1)))
+    _only_commands(robot, -0.1)
+    robot.node.destroy_timer(hand)
     robot.node.destroy_publisher(teleop)
 
 
@@ -171,14 +167,14 @@ def test_a_person_who_is_refused_stops_the_policy_until_they_let_go(robot):
     teleop = robot.node.create_publisher(TwistStamped, f'teleop/{_TWIST}', 1)
     robot.until(teleop.get_subscription_count)
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     message = _twist(0.1)
     message.header.frame_id = 'tool0'
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(message))
-    _rests(robot, 'a command of teleoperation was refused')
-    _silent_for(robot, 10)
+    robot.rests('a command of teleoperation was refused')
+    robot.silent_for(10)
     robot.node.destroy_timer(hand)
-    _moves(robot)
+    robot.moves()
     assert robot.statuses[-1]['armed']
     robot.node.destroy_publisher(teleop)
 
@@ -189,21 +185,21 @@ def test_a_disarmed_node_passes_teleoperation_on_and_stops_after_it(robot):
     hand = robot.node.create_timer(0.05, lambda: teleop.publish(_twist(0.1)))
     robot.until(lambda: robot.twists and robot.twists[-1].twist.linear.x == pytest.approx(0.1))
     robot.node.destroy_timer(hand)
-    _rests(robot)
-    _silent_for(robot, 10)
+    robot.rests()
+    robot.silent_for(10)
     robot.node.destroy_publisher(teleop)
 
 
 def test_another_publisher_of_commands_disarms_and_keeps_disarmed(robot):
     robot.trigger('policy/arm')
-    _moves(robot)
+    robot.moves()
     other = robot.node.create_publisher(TwistStamped, _TWIST, 1)
-    _rests(robot, '/test_robot also publishes on the command topic /servo_node/delta_twist_cmds')
+    robot.rests('/test_robot also publishes on the command topic /servo_node/delta_twist_cmds')
     with pytest.raises(StartError, match='test_robot also publishes'):
         robot.trigger('policy/arm')
     robot.node.destroy_publisher(other)
     robot.until(lambda: _arms(robot))
-    _moves(robot)
+    robot.moves()
 
 
 def test_another_publisher_of_commands_is_told_of_while_disarmed(robot):
@@ -225,15 +221,15 @@ def test_a_switch_that_is_not_held_stops_without_disarming(tmp_path, ros_domain)
         robot.until(lambda: robot.statuses and (
             'the dead-man switch is not held' in robot.statuses[-1]['reason']))
         hold = robot.node.create_timer(0.05, lambda: joy.publish(Joy(buttons=[0, 1])))
-        _moves(robot)
+        robot.moves()
         robot.node.destroy_timer(hold)
-        _rests(robot)
+        robot.rests()
         assert robot.statuses[-1]['armed']
         robot.node.create_timer(0.05, lambda: joy.publish(Joy(buttons=held)))
         held = [0, 1]
-        _moves(robot)
+        robot.moves()
         held = [1, 0]
-        _rests(robot)
+        robot.rests()
         assert 'Traceback' not in process.log()
     finally:
         robot.close()

@@ -6,6 +6,7 @@ import signal
 import time
 
 from lifecycle_msgs.msg import Transition
+from lps_ros.nodes.process import StartError
 from policy_harness import CONTRACT
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
@@ -69,6 +70,11 @@ def test_what_cannot_take_over_is_refused_and_the_robot_goes_on(robot, bundle, w
     status = _reload(robot, bundle)
     assert words in status['reload']
     assert status['bundle'] == 'good'
+    # The next configuring would take what the parameter names.
+    robot.until(lambda: robot.get('bundle') == 'good')
+    assert re.search(
+        rf'\[ERROR\].*: reload: {bundle} refused: .*; the parameter bundle names good again',
+        robot.process.log())
     count = len(robot.twists)
     robot.until(lambda: len(robot.twists) > count + 5)
     assert not any(map(stopped, robot.twists))
@@ -113,3 +119,22 @@ def test_a_policy_whose_process_was_killed_is_loaded_again(robot):
     robot.trigger('policy/arm')
     robot.forget()
     robot.until(lambda: len(robot.twists) > 5 and not stopped(robot.twists[-1]))
+
+
+def test_a_process_that_was_killed_while_disarmed_is_told_of_and_keeps_from_arming(robot):
+    robot.trigger('policy/disarm')
+    robot.until(lambda: not robot.statuses[-1]['armed'])
+    robot.diagnostics.clear()
+    for child in robot.process.planners():
+        os.kill(child, signal.SIGKILL)
+    words = 'was killed by signal 9; load the bundle again'
+    robot.until(lambda: any(
+        words in status.message and status.level == status.ERROR for status in robot.diagnostics))
+    assert words in robot.statuses[-1]['reason']
+    with pytest.raises(StartError, match=words):
+        robot.trigger('policy/arm')
+    assert not any(status['armed'] for status in robot.statuses[-2:])
+    assert _reload(robot, 'good')['bundle'] == 'good'
+    robot.trigger('policy/arm')
+    robot.moves()
+    assert words not in robot.statuses[-1]['reason']

@@ -1,0 +1,96 @@
+"""The e-stop: what is published on its topic, however it is published and by how many."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lps_ros.nodes.receive_clock import drain
+from rclpy.event_handler import SubscriptionEventCallbacks
+from rclpy.lifecycle import LifecycleNode
+from rclpy.qos import DurabilityPolicy
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+from std_msgs.msg import Bool
+
+# What others repeat must not push a press out while the node is busy.
+_DEPTH = 1000
+# Each fits publishers that the one before does not fit, or loses less of what they send.
+_PROFILES = (
+    QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.BEST_EFFORT),
+    QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE),
+    QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE,
+               durability=DurabilityPolicy.TRANSIENT_LOCAL))
+# Presses that are known when they arrive once more, by another subscription.
+_KNOWN = 1000
+_COMPLAIN_S = 10.0
+
+
+class EStop:
+    """
+    Keeps the state of the e-stop from the node's first to its last moment.
+
+    Heard are best-effort, reliable and latched publishers, the last word of the latter too. A
+    press counts once and whoever it is from. rclpy does not tell from which publisher a message
+    is, so a release counts only where at most one is left on the topic, and not where it was
+    sent before the press: it is from the one that pressed, or that one has gone.
+    """
+
+    def __init__(self, node: LifecycleNode, topic: str, changed: Callable[[bool], None]) -> None:
+        """Take what is told of each press, and of the release after it."""
+        self.topic = node.resolve_topic_name(topic)
+        self._node = node
+        self._changed = changed
+        self._pressed_ns: int | None = None  # when the newest press in force was sent
+        self._known: dict[tuple[int, int | None], None] = {}
+        self._subscriptions = [
+            node.create_subscription(
+                Bool, topic, self._on_message, profile,
+                # What does not fit the one fits another, so that nobody need be warned.
+                event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False))
+            for profile in _PROFILES]
+
+    @property
+    def pressed(self) -> bool:
+        """Whether it is pressed, as far as has been heard."""
+        return self._pressed_ns is not None
+
+    def listen(self) -> None:
+        """Hear what has arrived but was not yet this process's turn to handle."""
+        for subscription in self._subscriptions:
+            drain(subscription, self._on_message)
+
+    def doubt(self) -> str:
+        """Return what is wrong with who publishes, in one line, or nothing."""
+        count = self._node.count_publishers(self.topic)
+        if count == 1:
+            return ''
+        if count == 0:
+            return (f'nobody publishes on the e-stop topic {self.topic}; compare e_stop_topic and '
+                    'the namespace with what should')
+        return (f'{count} publish on the e-stop topic {self.topic} and cannot be told apart, so '
+                'a press holds until one of them is left and releases it; let one node join them')
+
+    def _on_message(self, message: Bool, info: dict[str, Any]) -> None:
+        sent_ns = info['source_timestamp']
+        if message.data:
+            self._press(sent_ns, info.get('publication_sequence_number'))
+        elif self.pressed and sent_ns >= self._pressed_ns:
+            self._release()
+
+    def _press(self, sent_ns: int, number: int | None) -> None:
+        # A middleware that does not stamp gives 0 to all.
+        if sent_ns and (sent_ns, number) in self._known:
+            return
+        self._known[sent_ns, number] = None
+        if len(self._known) > _KNOWN:
+            del self._known[next(iter(self._known))]
+        self._pressed_ns = max(sent_ns, self._pressed_ns or 0)
+        self._changed(True)
+
+    def _release(self) -> None:
+        if self._node.count_publishers(self.topic) > 1:
+            self._node.get_logger().warning(
+                f'a release of the e-stop does not count: {self.doubt()}',
+                throttle_duration_sec=_COMPLAIN_S)
+            return
+        self._pressed_ns = None
+        self._changed(False)
