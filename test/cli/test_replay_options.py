@@ -20,7 +20,7 @@ REPLAYED = {
     'source': ('other', {'source': Path('other')}, {}),
     '--bundle': ('models/other', {'bundle': 'loaded models/other',
                                   'bundle_name': 'models/other'}, {}),
-    '--contract': (str(CONTRACT), {'contract': load_contract(CONTRACT)}, {}),
+    '--contract': (str(CONTRACT), {'contract': load_contract(CONTRACT).text}, {}),
     '--namespace': ('left', {'namespace': 'left'}, {}),
     '--episodes': ('3', {'episodes': 3}, {}),
     '--mode': ('prior', {}, {'mode': 'prior'}),
@@ -44,7 +44,9 @@ def replayed(monkeypatch):
     given = []
 
     def note(source, loaded, *, progress, **others):
-        given.append({'source': source, 'bundle': loaded, **others})
+        contract = others.pop('contract')
+        given.append({'source': source, 'bundle': loaded, **others,
+                      'contract': contract and contract.text})
         return SimpleNamespace(text=lambda: 'figures')
 
     monkeypatch.setattr(replay, 'replay', note)
