@@ -42,7 +42,8 @@ def bundle(tmp_path_factory):
     return save_bundle(
         tmp_path_factory.mktemp('bundle') / 'seeing', contract=contract, agent=agent,
         normaliser=Normaliser(mean=np.zeros(size, np.float32), std=np.ones(size, np.float32)),
-        metadata={'steering': {'mode': 'steered', 'candidates': 1, 'replan_every': 2}})
+        metadata={'steering': {
+            'mode': 'steered', 'candidates': 1, 'replan_every': 2, 'join': 'replace'}})
 
 
 @pytest.fixture(scope='module')
