@@ -117,8 +117,8 @@ def add_parser(actions: argparse._SubParsersAction) -> None:
     parser.add_argument('--candidates', type=number(1), default=4, metavar='N',
                         help='latents per plan (default 4)')
     parser.add_argument('--realtime-priority', type=number(0), default=0, metavar='N',
-                        help='of the node and the bare loops, 1 to 99; 0: ordinary processes '
-                             '(default)')
+                        help='of the node, 1 to 99 (default 0: an ordinary process); the bare '
+                             'loops stay ordinary')
     parser.add_argument('--soak', type=number(1), metavar='S',
                         help='instead: so many seconds of simulated time')
     parser.add_argument('--factor', type=number(1), default=10, metavar='N',
