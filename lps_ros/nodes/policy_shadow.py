@@ -8,7 +8,7 @@ from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import MessageError
-from lps_ros.nodes.qos import COMMAND
+from lps_ros.nodes.qos import TELEOPERATION
 from lps_ros.nodes.ros_messages import message_class
 import numpy as np
 from rclpy.lifecycle import LifecycleNode
@@ -30,7 +30,7 @@ class OperatorCommands:
         self._subscriptions = [
             node.create_subscription(
                 message_class(action.type), action.topic, partial(self._on_message, action),
-                COMMAND)
+                TELEOPERATION)
             for action in contract.actions]
         self.reset()
 
