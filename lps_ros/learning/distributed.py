@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from collections.abc import Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from importlib import import_module
 from itertools import count
 import os
 from typing import Any
@@ -36,6 +37,9 @@ def joined() -> Iterator[None]:
     if not (distributed.is_available() and distributed.is_torchelastic_launched()):
         yield
         return
+    # Its functions take the process group of their import as a default: imported later, as an
+    # optimiser does, they keep it and its threads until the interpreter ends, which may abort.
+    import_module('torch.distributed.nn.functional')
     backend = 'cpu:gloo,cuda:nccl' if torch.cuda.is_available() else 'gloo'
     distributed.init_process_group(backend, timeout=_PATIENCE)
     try:

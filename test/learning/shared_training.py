@@ -2,6 +2,7 @@
 
 from itertools import count
 import json
+import os
 from pathlib import Path
 import sys
 from threading import Event
@@ -86,7 +87,7 @@ def outcome(work, *arguments, **options):
 
 
 def main(folder):
-    """Do all the runs, and what is to fail; write how each ended."""
+    """Do all the runs, and what is to fail; write how each ended and the threads that are left."""
     with distributed.joined():
         ends = {name: outcome(train, folder, name, resume=name == 'resumed',
                               until=HALF if name == 'begun' else STEPS) for name in RUNS}
@@ -96,6 +97,8 @@ def main(folder):
         everyone = distributed.gathered(ends)
         if distributed.is_first():
             (folder / ENDS).write_text(json.dumps(everyone))
+    threads = [path.read_text().strip() for path in Path('/proc/self/task').glob('*/comm')]
+    (folder / f"{os.environ['RANK']}.threads").write_text(json.dumps(threads))
 
 
 if __name__ == '__main__':

@@ -77,6 +77,14 @@ def test_divergence_in_one_process_ends_all_and_keeps_the_checkpoint(runs):
     assert read_progress(runs[1] / 'diverged' / NAME).step == HALF
 
 
+@pytest.mark.skipif(sys.platform != 'linux', reason='lists threads by procfs')
+def test_no_thread_of_the_process_group_outlives_it(runs):
+    # One that still lives when the interpreter ends may abort the process, after all was done.
+    for rank in range(2):
+        threads = json.loads((runs[1] / f'{rank}.threads').read_text())
+        assert threads and not [name for name in threads if 'gloo' in name]
+
+
 @pytest.mark.parametrize(('processes', 'batch_size'), [(2, 8), (3, 24), (4, 32)])
 def test_every_row_belongs_to_one_process(monkeypatch, processes, batch_size):
     shares = []
