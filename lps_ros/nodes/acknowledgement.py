@@ -9,6 +9,10 @@ from rclpy.publisher import Publisher
 # Acknowledgements come within 15 ms; the executor may be kept for that long.
 ACKNOWLEDGE_S = 0.02
 
+# The longest that a subscriber may hold up a tick in lock-step: what was lost is sent again within
+# 3 s, and the simulator repeats its observations every second.
+HELD_UP_S = 10.0
+
 
 def acknowledged(publishers: Iterable[Publisher], wait_s: float = ACKNOWLEDGE_S) -> bool:
     """

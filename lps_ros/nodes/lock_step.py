@@ -4,6 +4,7 @@ import time
 
 from lps_ros.contract import ControlClock
 from lps_ros.nodes.acknowledgement import ACKNOWLEDGE_S
+from lps_ros.nodes.acknowledgement import HELD_UP_S
 from lps_ros.nodes.qos import LOCK_STEP_CLOCK
 from lps_ros.nodes.robot_world import AFTER_TICK_NS
 from lps_ros.nodes.robot_world import RobotWorld
@@ -16,8 +17,6 @@ import numpy as np
 _FIRST_TICK = 20
 _CLOCK_REPEAT_S = 0.1
 _SENSORS_REPEAT_S = 1.0
-# The longest that a subscriber may hold up a tick; what was lost is sent again within 3 s.
-_HELD_UP_S = 10.0
 
 
 class LockStep:
@@ -124,10 +123,10 @@ class LockStep:
     def _received(self, wait_s: float) -> bool:
         if self._world.topics.received(wait_s):
             return True
-        if not self._commanded or time.monotonic() - self._began_s < _HELD_UP_S:
+        if not self._commanded or time.monotonic() - self._began_s < HELD_UP_S:
             return False
         self._complaint = (f'a subscriber has not acknowledged tick {self._tick} for '
-                           f'{_HELD_UP_S:g} s; it may miss it')
+                           f'{HELD_UP_S:g} s; it may miss it')
         return True
 
     def _go_on(self) -> None:

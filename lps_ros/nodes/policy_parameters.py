@@ -8,6 +8,7 @@ from lps_ros.control.authority import AuthorityLimits
 from lps_ros.control.execution import Execution
 from lps_ros.control.planning import Steering
 from lps_ros.joining import JOINS
+from lps_ros.nodes.acknowledgement import HELD_UP_S
 from lps_ros.nodes.parameters import declare
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode
@@ -145,8 +146,9 @@ def _declare(node: LifecycleNode) -> None:
             'Folder for a report of each run, JSON and HTML; empty: none.')
     declare(node, 'lock_step', False,
             'Whether a simulator waits for the command of a tick.')
-    declare(node, 'lock_step_wait_s', 1.0,
-            'Longest wall time that a tick waits for its observations, in s.', between=(0.0, 60.0))
+    declare(node, 'lock_step_wait_s', HELD_UP_S,
+            'Longest wall time that a tick in lock-step waits for its observations, and until '
+            'every reliable subscriber has the last command, in s.', between=(0.0, 60.0))
     declare(node, 'realtime_priority', 0,
             'Of the SCHED_RR class, in which ticks do not wait for other work; the network stays '
             'outside of it; 0: an ordinary process.', between=(0, 99), read_only=True)

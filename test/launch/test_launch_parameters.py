@@ -1,6 +1,7 @@
 """Launch files offer exactly their nodes' parameters; read from the sources, without launch."""
 
 import ast
+from importlib import import_module
 from pathlib import Path
 
 import lps_ros
@@ -27,8 +28,12 @@ def offered(launch_file):
 
 def declared(node_file):
     """Return name -> type of the parameters that a node declares."""
+    constants = vars(import_module(f'lps_ros.nodes.{node_file.stem}'))
+
+    def value(node):
+        return constants[node.id] if isinstance(node, ast.Name) else ast.literal_eval(node)
     return {
-        call.args[1].value: type(ast.literal_eval(call.args[2])).__name__
+        call.args[1].value: type(value(call.args[2])).__name__
         for call in ast.walk(ast.parse(node_file.read_text()))
         if isinstance(call, ast.Call) and getattr(call.func, 'id', '') == 'declare'
         and isinstance(call.args[1], ast.Constant)}

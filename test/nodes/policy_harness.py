@@ -83,6 +83,15 @@ class NodeProcess:
         self._process.wait()
 
 
+def freeze(process):
+    """Stop a process, given its id, and wait until all of its threads stand still."""
+    os.kill(process, signal.SIGSTOP)
+    tasks = Path(f'/proc/{process}/task')
+    while not all(path.read_text().rpartition(')')[2].split()[0] == 'T'
+                  for path in tasks.glob('*/stat')):
+        time.sleep(0.01)
+
+
 class PolicyProcess(NodeProcess):
     """A policy node that is armed by being activated, unless told otherwise."""
 
@@ -164,6 +173,12 @@ class Robot:
             if repeat is not None and time.monotonic() > repeat_s:
                 repeat()
                 repeat_s = time.monotonic() + _REPEAT_S
+            self._spin_once(0.02)
+
+    def spin_for(self, seconds):
+        """Turn the executor for so long."""
+        end_s = time.monotonic() + seconds
+        while time.monotonic() < end_s:
             self._spin_once(0.02)
 
     def stream(self):

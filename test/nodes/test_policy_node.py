@@ -1,5 +1,7 @@
 """The policy node in its own process, with this process as the robot."""
 
+import signal
+import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
@@ -13,10 +15,13 @@ from lps_ros.learning.algorithms.lps import LPSConfig
 from lps_ros.learning.bundle import load_bundle
 from lps_ros.learning.bundle import save_bundle
 from lps_ros.learning.shapes import observation_shape
+from lps_ros.nodes.acknowledgement import HELD_UP_S
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.ros_messages import stamp_ns
 from malformed_messages import unfit_messages
 import numpy as np
+from policy_harness import freeze
+from policy_harness import NodeProcess
 from policy_harness import observed
 from policy_harness import PERIOD_NS
 from policy_harness import PolicyProcess
@@ -68,7 +73,8 @@ def connection(process, ros_module_domain):
 @pytest.fixture
 def robot(connection):
     """Return the robot's end of an active policy node; the node is inactive afterwards."""
-    connection.set(seed=0, mode='default', candidates=0, replan_every=0, lock_step_wait_s=10.0)
+    connection.set(
+        seed=0, mode='default', candidates=0, replan_every=0, lock_step_wait_s=HELD_UP_S)
     connection.change(_ACTIVATE)
     yield connection
     connection.until(lambda: connection.statuses)
@@ -209,6 +215,39 @@ def test_a_tick_waits_for_an_observation_that_is_late(robot):
                 repeat=lambda: robot.observe(
                     (k + 1) * PERIOD_NS, without=('tool_pose', 'joint_states')))
     assert not stopped(robot.twists[0])
+
+
+def test_a_tick_waits_until_a_recorder_that_stands_still_has_the_last_command(
+        robot, ros_module_domain, tmp_path):
+    recorder = NodeProcess(
+        ('-m', 'lps_ros.nodes.recorder_node'), tmp_path / 'log', ros_module_domain,
+        contract=_CONTRACT, dataset=tmp_path / 'dataset', use_sim_time=True)
+    try:
+        k = robot.next_tick()
+        robot.lock_step([k])
+        robot.until(lambda: robot.node.count_subscribers('servo_node/delta_twist_cmds') == 2)
+        # That the policy knows of the recorder too may take a second longer.
+        for tick in range(k + 1, k + 100, 2):
+            freeze(recorder.pid)
+            # This command may be sent, since the one before has arrived; the next may not.
+            robot.lock_step([tick])
+            robot.forget()
+            robot.tick(tick + 1)
+            # What is lost is sent again after 3 s; by then no other may have taken its place.
+            end_s = time.monotonic() + 4.0
+            while not robot.twists and time.monotonic() < end_s:
+                robot.spin_for(0.1)
+            held = not robot.twists
+            recorder.signal(signal.SIGCONT)
+            robot.until(lambda tick=tick: robot.commanded(tick + 1))
+            if held:
+                break
+        assert held
+        # One that died would be waited for until the middleware misses it.
+        recorder.signal(signal.SIGTERM)
+        assert recorder.wait() == 0
+    finally:
+        recorder.close()
 
 
 def test_observations_repeated_after_the_clock_went_on_still_belong_to_their_tick(robot):

@@ -11,6 +11,7 @@ from lps_ros.sim.robot import JOINT_NAMES
 from lps_ros.sim.robot import OPEN_M
 from lps_ros.sim.trajectory import JointTrajectory
 import numpy as np
+from policy_harness import freeze
 import pytest
 from robot_pilot import PERIOD_NS
 from robot_pilot import Pilot
@@ -131,15 +132,6 @@ def held_up(pilot, recorder):
     os.kill(recorder, signal.SIGCONT)
     pilot.at_tick(pilot.tick + 1 if held else pilot.tick)
     return held
-
-
-def freeze(process):
-    """Stop a process and wait until all of its threads stand still."""
-    os.kill(process, signal.SIGSTOP)
-    tasks = Path(f'/proc/{process}/task')
-    while not all(path.read_text().rpartition(')')[2].split()[0] == 'T'
-                  for path in tasks.glob('*/stat')):
-        time.sleep(0.01)
 
 
 def test_lock_step_gives_what_the_robot_gives_without_ros(lock_step):
