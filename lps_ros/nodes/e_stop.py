@@ -1,6 +1,7 @@
 """The e-stop: what is published on its topic, however it is published and by how many."""
 
 from collections.abc import Callable
+import time
 from typing import Any
 
 from lps_ros.nodes.receive_clock import drain
@@ -22,6 +23,9 @@ _PROFILES = (
 # Presses that are known when they arrive once more, by another subscription.
 _KNOWN = 1000
 _COMPLAIN_S = 10.0
+# Participants announce themselves every 3 s: so long it takes where the first word was lost.
+_DISCOVERY_S = 5.0
+_LOOK_S = 0.01
 
 
 class EStop:
@@ -41,6 +45,7 @@ class EStop:
         self._changed = changed
         self._pressed_ns: int | None = None  # when the newest press in force was sent
         self._known: dict[tuple[int, int | None], None] = {}
+        self._discovered_s = time.monotonic() + _DISCOVERY_S
         self._subscriptions = [
             node.create_subscription(
                 Bool, topic, self._on_message, profile,
@@ -57,6 +62,12 @@ class EStop:
         """Hear what has arrived but was not yet this process's turn to handle."""
         for subscription in self._subscriptions:
             drain(subscription, self._on_message)
+
+    def wait_for_discovery(self) -> None:
+        """Listen until publishers from before the node's start have been discovered."""
+        while time.monotonic() < self._discovered_s:
+            self.listen()
+            time.sleep(_LOOK_S)
 
     def doubt(self) -> str:
         """Return what is wrong with who publishes, in one line, or nothing."""

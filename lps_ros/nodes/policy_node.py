@@ -101,7 +101,7 @@ class PolicyNode(ManagedNode):
         facts = process.facts
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
-        if not (self._settings['shadow'] or self._settings['lock_step']):
+        if self._moves_something_real:
             for line in advise(facts.contract):
                 self.get_logger().warning(f'consider: {line}')
         self.get_logger().info(
@@ -114,6 +114,9 @@ class PolicyNode(ManagedNode):
 
     def activate(self) -> None:
         """Serve ticks from the next one on, with a fresh chunk and fresh random latents."""
+        if self._moves_something_real:
+            # Loading has taken longer than this, as a rule.
+            self._e_stop.wait_for_discovery()
         self._control.begin()
         if self._settings['arm_on_activate']:
             armed, why = self._arm()
@@ -155,6 +158,10 @@ class PolicyNode(ManagedNode):
     def _running(self) -> bool:
         return self._control is not None and self._control.running
 
+    @property
+    def _moves_something_real(self) -> bool:
+        return not (self._settings['shadow'] or self._settings['lock_step'])
+
     def _start(self) -> None:
         # The error that ends the process says why; the log would say it twice.
         self.logs_failures = False
@@ -178,9 +185,7 @@ class PolicyNode(ManagedNode):
             return False, refusal
         self.get_logger().info('armed')
         self.changed_state()
-        # Else nothing real moves.
-        real = not (self._settings['shadow'] or self._settings['lock_step'])
-        doubt = self._e_stop.doubt() if real else ''
+        doubt = self._e_stop.doubt() if self._moves_something_real else ''
         if doubt:
             self.get_logger().warning(doubt)
         return True, f'armed; {doubt}' if doubt else 'armed'

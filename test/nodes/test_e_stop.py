@@ -1,5 +1,7 @@
 """What the e-stop makes of messages that arrive twice, late or in another order."""
 
+import time
+
 from hypothesis import given
 from hypothesis import strategies as st
 from lps_ros.nodes.e_stop import EStop
@@ -72,6 +74,21 @@ def test_a_press_that_the_first_subscription_has_lost_is_not(rig):
     assert rig.hear(True, 1, 1)
     assert not rig.hear(False, 2, 1)
     assert rig.told == [True, False]
+
+
+def test_a_publisher_that_is_discovered_late_is_waited_for(monkeypatch):
+    now_s = [100.0]
+    monkeypatch.setattr(time, 'monotonic', lambda: now_s[0])
+    monkeypatch.setattr(time, 'sleep', lambda wait_s: now_s.append(now_s.pop() + wait_s))
+    rig = _Rig()
+    now_s[0] += 1.0
+    monkeypatch.setattr(
+        rig.e_stop, 'listen', lambda: now_s[0] > 103.5 and rig.hear(True, 1, subscription=2))
+    rig.e_stop.wait_for_discovery()
+    assert rig.e_stop.pressed and now_s[0] == pytest.approx(105.0, abs=0.02)
+    # Later nothing is waited for.
+    rig.e_stop.wait_for_discovery()
+    assert now_s[0] == pytest.approx(105.0, abs=0.02)
 
 
 def test_a_middleware_without_stamps_loses_no_press(rig):

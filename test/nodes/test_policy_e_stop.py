@@ -1,5 +1,7 @@
 """The e-stop over real rclpy: every kind of publisher, and more than one of them."""
 
+import time
+
 from lifecycle_msgs.msg import Transition
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.qos import LATCHED
@@ -179,6 +181,20 @@ def test_a_latched_press_from_before_the_start_keeps_the_node_from_being_armed(
         robot.stream()
         robot.change(Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE)
         _never_moved(robot)
+    finally:
+        robot.close()
+        process.close()
+
+
+def test_whoever_publishes_has_been_discovered_before_the_node_arms_itself(tmp_path, ros_domain):
+    started_s = time.monotonic()
+    process = PolicyProcess(
+        FAULTY, tmp_path / 'log', ros_domain, bundle='good', autostart=True)
+    robot = Robot(process, ros_domain)
+    try:
+        robot.stream_until(lambda: robot.statuses and robot.statuses[-1]['armed'])
+        # A participant whose first word was lost announces itself again after 3 s.
+        assert time.monotonic() - started_s > 5.0
     finally:
         robot.close()
         process.close()
