@@ -33,7 +33,7 @@ class Authority:
     """
 
     def __init__(self, limits: AuthorityLimits | None = None) -> None:
-        self._limits = limits or AuthorityLimits()
+        self.limits = limits or AuthorityLimits()
         self._stop_pressed = False
         self._held_ns: int | None = None
         self._teleop_ns: int | None = None
@@ -82,14 +82,14 @@ class Authority:
         """Return who may command, and why nobody or nobody but a person may."""
         if self._stop_pressed:
             return Source.NONE, 'the e-stop is pressed'
-        if self._limits.dead_man_s and not _within(
-                self._held_ns, now_ns, self._limits.dead_man_s):
+        if self.limits.dead_man_s and not _within(
+                self._held_ns, now_ns, self.limits.dead_man_s):
             return Source.NONE, 'the dead-man switch is not held'
-        if _within(self._teleop_ns, now_ns, self._limits.teleop_s):
+        if _within(self._teleop_ns, now_ns, self.limits.teleop_s):
             return Source.TELEOP, self._disarmed
         if self._disarmed:
             return Source.NONE, f'disarmed: {self._disarmed}'
-        if _within(self._refused_ns, now_ns, self._limits.teleop_s):
+        if _within(self._refused_ns, now_ns, self.limits.teleop_s):
             return Source.NONE, 'a command of teleoperation was refused'
         return Source.POLICY, ''
 

@@ -175,7 +175,8 @@ class Pilot:
 
         The limits hold for people too: a step is that of the time since the command before, an
         observation that is not fit gives no workspace. On taking over, the other actions are
-        stopped. Raises CommandRefused for what no limit can make safe; see `Authority.refuse`.
+        stopped; each begins where the robot is when its first command comes. Raises
+        CommandRefused for what no limit can make safe; see `Authority.refuse`.
         """
         takes_over = self._stopped or self.authority.source(now_ns)[0] != Source.TELEOP
         self.judge(now_ns, now_ns)
@@ -183,15 +184,17 @@ class Pilot:
         self._in_force.go_on(time_ns)
         rows = self.gate.fit_vectors(now_ns)
         before = self._in_force.command
-        if takes_over:
-            before = self._whereabouts.begin(before, rows, keys=[key])
         columns = self._limiter.columns(key)
+        recent = self._commanded_recently(columns, time_ns)
+        begins = takes_over or not recent
+        if begins:
+            before = self._whereabouts.begin(before, rows, keys=[key], recent=recent)
         wanted = before.copy()
         wanted[columns] = numbers(row, len(wanted[columns]))
         command, _ = self._limiter.apply(
             wanted, before, rows, keys=[key],
             periods=np.clip((time_ns - self._in_force.since_ns) / self._clock.period_ns, 0.0, 1.0))
-        if takes_over:
+        if begins:
             self._whereabouts.check_led_in(command, before)
         try:
             messages = self._codec.messages(command, now_ns, keys=[key])
@@ -206,6 +209,11 @@ class Pilot:
         self._in_force.send_part(columns, command[columns], time_ns)
         self._stopped = False
         return tuple(messages)
+
+    def _commanded_recently(self, columns: slice, time_ns: int) -> bool:
+        """Tell whether a channel can hardly have been moved otherwise since its last command."""
+        since_ns = self._in_force.since_ns[columns]
+        return bool((time_ns - since_ns <= self.authority.limits.teleop_s * 1e9).all())
 
     def _decide(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         now_ns = clock_ns()

@@ -51,19 +51,21 @@ class Whereabouts:
 
     def begin(
             self, in_force: np.ndarray, rows: Mapping[str, np.ndarray],
-            keys: Collection[str] | None = None) -> np.ndarray:
+            keys: Collection[str] | None = None, *, recent: bool = True) -> np.ndarray:
         """
         Return from where a motion begins (A,): the command in force, where the robot is near it.
 
         Where it is farther, because it was moved otherwise or was never commanded, its observed
-        position counts. keys: the actions that are commanded, all unless given. Raises
-        CommandRefused where one of them was never commanded and is not observed, as it could be.
+        position counts. keys: the actions that are commanded, all unless given. recent: whether
+        the command in force is. Raises CommandRefused where one of them is not observed, as it
+        could be, and was never or not recently commanded.
         """
         observed = self.observed(rows)
         left = ~(np.abs(in_force - observed) <= self._within) & np.isfinite(observed)
         begin = np.where(left, observed, in_force)
         for key, observation, columns, _ in self._places:
-            if (keys is None or key in keys) and np.isnan(begin[columns]).any():
+            known = begin if recent else observed
+            if (keys is None or key in keys) and np.isnan(known[columns]).any():
                 raise CommandRefused(
                     f"where {key} is cannot be told without observation '{observation}'")
         return begin

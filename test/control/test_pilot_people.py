@@ -12,6 +12,7 @@ from pilot_rig import MS
 from pilot_rig import PERIOD_MS
 from pilot_rig import Rig
 from pilot_rig import speed
+from pilot_rig import TASK
 from pilot_rig import texts
 from pilot_rig import TimeTeller
 import pytest
@@ -193,9 +194,9 @@ def test_what_is_no_command_of_this_robot_is_refused(rig, key, row):
     assert rig.run(11, 11)[11].acting
 
 
-def _move(rig, values):
-    message, = [message for message in rig.pilot.teleoperate('arm', np.array(values), rig.now_ns)
-                if message.key == 'arm']
+def _move(rig, values, key='arm'):
+    message, = [message for message in rig.pilot.teleoperate(key, np.array(values), rig.now_ns)
+                if message.key == key]
     return message.content['points'][0]['positions']
 
 
@@ -230,6 +231,43 @@ def test_a_person_whose_robot_is_beyond_its_limits_does_not_take_it_there_at_a_l
     rig.tick(1)
     with pytest.raises(CommandRefused, match='arm.a begins at -1.4, 0.4 from the nearest'):
         _move(rig, (-1.35, 0.0))
+
+
+@pytest.fixture
+def hands():
+    """Return a rig of two arms of one joint each, `left` and `right`, disarmed at tick 1."""
+    arm = """  - {{key: {0}, topic: {0}, type: trajectory_msgs/msg/JointTrajectory, names: [{1}],
+     scale: {{low: [-3], high: [3]}}, stop: hold,
+     limits: {{velocity: [2], start: {{observation: joints, within: [0.5]}}}}}}
+"""
+    head, _ = BY_NAME.split('actions:\n')
+    rig = JointRig(
+        contract=f'{head}actions:\n{arm.format("left", "a")}{arm.format("right", "b")}{TASK}',
+        armed=False)
+    rig.tick(1)
+    return rig
+
+
+def test_each_action_that_a_person_commands_begins_where_the_robot_is(hands):
+    hands.at = (0.0, 1.5)
+    hands.tick(2)
+    assert _move(hands, [0.05], 'left') == pytest.approx([0.05])
+    assert _move(hands, [-2.0], 'right') == pytest.approx([1.4])
+    hands.now_ns += 25 * MS
+    assert _move(hands, [-2.0], 'right') == pytest.approx([1.35])
+
+
+def test_an_action_that_a_person_has_let_go_meanwhile_begins_anew(hands):
+    _move(hands, [0.05], 'left')
+    _move(hands, [0.05], 'right')
+    for tick in range(2, 12):
+        hands.at = (0.05, min(0.1 * tick, 1.0))
+        hands.tick(tick)
+        _move(hands, [0.05], 'left')
+    assert _move(hands, [1.0], 'right') == pytest.approx([1.0])
+    with pytest.raises(CommandRefused, match='where right is cannot be told'):
+        hands.now_ns += 400 * MS
+        _move(hands, [1.0], 'right')
 
 
 def test_a_person_who_comes_back_takes_over_from_where_the_robot_is_then():
