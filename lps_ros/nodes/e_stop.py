@@ -26,6 +26,7 @@ _COMPLAIN_S = 10.0
 # Participants announce themselves every 3 s: so long it takes where the first word was lost.
 _DISCOVERY_S = 5.0
 _LOOK_S = 0.01
+_GRAPH_INTERVAL_S = 0.5
 
 
 class EStop:
@@ -45,6 +46,7 @@ class EStop:
         self._changed = changed
         self._pressed_ns: int | None = None  # when the newest press in force was sent
         self._known: dict[tuple[int, int | None], None] = {}
+        self._count, self._look_due_s = 0, 0.0
         self._discovered_s = time.monotonic() + _DISCOVERY_S
         self._subscriptions = [
             node.create_subscription(
@@ -71,7 +73,7 @@ class EStop:
 
     def doubt(self) -> str:
         """Return what is wrong with who publishes, in one line, or nothing."""
-        count = self._node.count_publishers(self.topic)
+        count = self._publishers()
         if count == 1:
             return ''
         if count == 0:
@@ -79,6 +81,19 @@ class EStop:
                     'the namespace with what should')
         return (f'{count} publish on the e-stop topic {self.topic} and cannot be told apart, so '
                 'a press holds until one of them is left and releases it; let one node join them')
+
+    def gone(self) -> str:
+        """Return that there was a publisher when last looked, and is none now, or nothing."""
+        if time.monotonic() < self._look_due_s:
+            return ''
+        before = self._count
+        return (f'nobody publishes on the e-stop topic {self.topic} any more; see to the e-stop'
+                if not self._publishers() and before else '')
+
+    def _publishers(self) -> int:
+        self._look_due_s = time.monotonic() + _GRAPH_INTERVAL_S
+        self._count = self._node.count_publishers(self.topic)
+        return self._count
 
     def _on_message(self, message: Bool, info: dict[str, Any]) -> None:
         sent_ns = info['source_timestamp']

@@ -16,11 +16,12 @@ from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
 from lps_ros.control.tick_record import tick_record
 from lps_ros.nodes.policy_bundle import BundleFacts
+from lps_ros.nodes.policy_company import foreign_publishers
+from lps_ros.nodes.policy_company import namesakes
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.policy_outputs import PolicyOutputs
 from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.policy_people import DeadMan
-from lps_ros.nodes.policy_people import foreign_publishers
 from lps_ros.nodes.policy_people import Teleoperation
 from lps_ros.nodes.policy_records import RunRecords
 from lps_ros.nodes.policy_reload import Reload
@@ -113,6 +114,7 @@ class PolicyControl:
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None
+        self._unheard = self._outputs.unheard()
         self._watch = ClockWatch(
             simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9,
             period_s=clock.period_ns * 1e-9)
@@ -166,8 +168,13 @@ class PolicyControl:
 
     def why_not_to_arm(self) -> str:
         """Return what keeps the policy from being armed, in one line, or nothing."""
-        return self._process.death or (
-            '' if self._operator else foreign_publishers(self._node, self.facts.contract))
+        return self._process.death or self._company()
+
+    def unheard(self) -> str:
+        """Return which command topics nobody listens to, in one line, or nothing."""
+        unheard = self._outputs.unheard()
+        return (f'nobody listens to {", ".join(unheard)}; start the controller, or compare topic '
+                'and namespace with it' if unheard else '')
 
     def why_not_acting(self) -> tuple[Reason, ...]:
         """Return the last tick's reasons, and what none finds while nobody asks for plans."""
@@ -208,6 +215,7 @@ class PolicyControl:
         self._inputs.collect(pictures=self._lock_step)
         collected_s = time.perf_counter()
         self._take_steering()
+        self._look_for_listeners()
         self._pilot.shows_chunks = self._outputs.shows_chunks()
         if self._seed != self._settings['seed']:
             self._seed = self._settings['seed']
@@ -307,14 +315,34 @@ class PolicyControl:
 
     def _look_for_others(self) -> None:
         """Disarm where somebody else commands the robot, or say so where it is disarmed."""
-        if self._operator is not None or time.monotonic() < self._graph_due_s:
+        if time.monotonic() < self._graph_due_s:
             return
         self._graph_due_s = time.monotonic() + _GRAPH_INTERVAL_S
-        others = foreign_publishers(self._node, self.facts.contract)
+        others = self._company()
         if others and self._authority.armed:
             self._halt(Reason(subject='command', text=others, disarms=True))
         elif others:
             self._complaints.tell('others', others)
+
+    def _company(self) -> str:
+        """Return which other node keeps this one from commanding, in one line, or nothing."""
+        return namesakes(self._node) or (
+            '' if self._operator else foreign_publishers(self._node, self.facts.contract))
+
+    def _look_for_listeners(self) -> None:
+        """Disarm where a controller has gone; where one has come, lead it in like the others."""
+        if self._operator is not None or self._lock_step:
+            return
+        before, self._unheard = self._unheard, self._outputs.unheard()
+        if self._unheard:
+            self._complaints.tell('unheard', self.unheard())
+        gone, come = set(self._unheard) - set(before), set(before) - set(self._unheard)
+        if gone and self._authority.armed:
+            self._halt(Reason(subject='command', disarms=True, text=(
+                f'nobody listens to {", ".join(sorted(gone))} any more; see to the controller')))
+        elif come and self.source == Source.POLICY:
+            self._halt(Reason(subject='command', text=(
+                f'{", ".join(sorted(come))} has found a listener; the motion begins anew')))
 
     def _collect(self) -> None:
         self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S
@@ -363,7 +391,7 @@ class PolicyControl:
         """
         self._inputs.collect()
         gate = self._pilot.gate
-        return (self._outputs.connected() and self._outputs.received() and gate.ready(tick_ns)
+        return (not self._outputs.unheard() and self._outputs.received() and gate.ready(tick_ns)
                 and not gate.ready(tick_ns + self.facts.contract.clock.period_ns))
 
     def _offer_refused_tick_again(self) -> None:

@@ -70,6 +70,8 @@ class PolicyNode(ManagedNode):
         if self._control is not None:
             self._control.poll()
             idle = self._control.idle
+        if idle:
+            self._look_for_e_stop()
         if idle and time.monotonic() >= self._report_due_s:
             self.changed_state()
 
@@ -185,10 +187,11 @@ class PolicyNode(ManagedNode):
             return False, refusal
         self.get_logger().info('armed')
         self.changed_state()
-        doubt = self._e_stop.doubt() if self._moves_something_real else ''
-        if doubt:
+        doubts = list(filter(None, (self._e_stop.doubt(), self._control.unheard()))) if (
+            self._moves_something_real) else []
+        for doubt in doubts:
             self.get_logger().warning(doubt)
-        return True, f'armed; {doubt}' if doubt else 'armed'
+        return True, '; '.join(['armed', *doubts])
 
     def _disarm(self) -> tuple[bool, str]:
         self._authority.disarm('by request')
@@ -199,6 +202,14 @@ class PolicyNode(ManagedNode):
     def _on_e_stop(self, pressed: bool) -> None:
         self._authority.press_stop(pressed)
         self._heed_people()
+
+    def _look_for_e_stop(self) -> None:
+        """Disarm where the e-stop can no longer be pressed."""
+        gone = self._e_stop.gone()
+        if gone and self._authority.armed and self._moves_something_real:
+            self._authority.disarm(gone)
+            self._heed_people()
+            self.changed_state()
 
     def _heed_people(self) -> None:
         if self._control is not None:

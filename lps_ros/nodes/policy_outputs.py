@@ -51,9 +51,10 @@ class PolicyOutputs:
         """Tell whether anybody listens to the chunks."""
         return any(publisher.get_subscription_count() for publisher in self._chunks.values())
 
-    def connected(self) -> bool:
-        """Tell whether every command topic has a subscriber."""
-        return all(publisher.get_subscription_count() for publisher in self._commands.values())
+    def unheard(self) -> list[str]:
+        """Return the command topics without a subscriber."""
+        return [publisher.topic_name for publisher in self._commands.values()
+                if not publisher.get_subscription_count()]
 
     def received(self) -> bool:
         """Tell whether every reliable subscriber has the last commands."""

@@ -16,6 +16,7 @@ from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.qos import SENSOR
 from lps_ros.nodes.qos import TELEOPERATION
 from lps_ros.nodes.ros_messages import message_class
+from lps_ros.nodes.ros_messages import stamp_ns
 from rclpy.lifecycle import LifecycleNode
 from sensor_msgs.msg import Joy
 from std_srvs.srv import Trigger
@@ -23,8 +24,6 @@ from std_srvs.srv import Trigger
 _COMPLAIN_S = 2.0
 # Control periods from now to the first point of a trajectory; beyond, it is no command of now.
 _FIRST_POINT_PERIODS = 2
-# What the middleware calls a node whose topics it has heard of, but not its name.
-_UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 Teleoperate = Callable[[str, Any], None]
 
@@ -40,13 +39,18 @@ class ArmServices:
 
 
 class DeadMan:
-    """Watches the button that has to be held; none where the topic is empty."""
+    """
+    Watches the button that has to be held; none where the topic is empty.
+
+    It counts as held from the message's stamp on, where there is one, whenever it arrives.
+    """
 
     def __init__(
             self, node: LifecycleNode, parameters: PolicyParameters, authority: Authority,
             changed: Callable[[], None]) -> None:
         self._node = node
         self._button = parameters['dead_man_button']
+        self._fresh_s = parameters['dead_man_s']
         self._authority = authority
         self._changed = changed
         topic = parameters['dead_man_topic']
@@ -60,8 +64,16 @@ class DeadMan:
             self._subscription = None
 
     def _on_joy(self, joy: Joy) -> None:
+        now_ns = self._node.get_clock().now().nanoseconds
         held = len(joy.buttons) > self._button and joy.buttons[self._button] == 1
-        self._authority.hold_switch(held, self._node.get_clock().now().nanoseconds)
+        sent_ns = stamp_ns(joy) or now_ns
+        age_s = (now_ns - sent_ns) * 1e-9
+        if held and abs(age_s) > self._fresh_s:
+            self._node.get_logger().warning(
+                f'{self._subscription.topic_name} does not hold the switch: it is {age_s:.2f} s '
+                f'old by its stamp, expected at most {self._fresh_s:g} s; synchronise the clocks, '
+                'or look at the network', throttle_duration_sec=_COMPLAIN_S)
+        self._authority.hold_switch(held, sent_ns)
         self._changed()
 
 
@@ -116,24 +128,6 @@ class Teleoperation:
 def teleop_topic(action: Action) -> str:
     """Return the topic on which a person commands an action through the node."""
     return f'teleop/{action.topic.lstrip("/")}'
-
-
-def foreign_publishers(node: LifecycleNode, contract: Contract) -> str:
-    """Return who else publishes on the command topics, in one line, or nothing."""
-    own = (node.get_namespace(), node.get_name())
-    for action in contract.actions:
-        topic = node.resolve_topic_name(action.topic)
-        others = [(info.node_namespace, info.node_name)
-                  for info in node.get_publishers_info_by_topic(topic)]
-        if own in others:
-            others.remove(own)
-        if others:
-            names = ', '.join(
-                'a node whose name is not known yet' if name == _UNKNOWN_NAME
-                else f'{space.rstrip("/")}/{name}' for space, name in sorted(others))
-            return (f'{names} also publishes on the command topic {topic}; end it, or let it '
-                    f'publish on {teleop_topic(action)}')
-    return ''
 
 
 def _answer(

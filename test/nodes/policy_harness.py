@@ -135,7 +135,8 @@ class Robot:
         self.observed = 0
         self._unpaired = 0
         self.forget()
-        node.create_subscription(TwistStamped, twist, self._on_twist, 50)
+        self._twist = twist
+        self.listen()
         node.create_subscription(
             Float64MultiArray, 'gripper_controller/commands', self._on_opening, 50)
         self.statuses, self.diagnostics = [], []
@@ -149,6 +150,10 @@ class Robot:
     def _spin_once(self, timeout_s):
         assert self.process.ended or self.process.alive(), self.process.log()
         self._executor.spin_once(timeout_sec=timeout_s)
+
+    def listen(self):
+        """Hear the twists."""
+        self.node.create_subscription(TwistStamped, self._twist, self._on_twist, 50)
 
     def next_tick(self):
         """Return a tick so long after all before that what they observed is too old."""

@@ -70,7 +70,7 @@ class _Node:
     def create_publisher(self, _, topic, *__, **___):
         return SimpleNamespace(
             publish=lambda message: self.sent.append((topic, message)),
-            get_subscription_count=lambda: 0)
+            get_subscription_count=lambda: 1, topic_name=topic)
 
 
 class _Rig:
@@ -82,7 +82,7 @@ class _Rig:
                 deployment=()),
             SimpleNamespace(poll=lambda: None, close=lambda: None),
             _Settings(lock_step=False, lock_step_wait_s=0.0, shadow=False, report_dir='', seed=0,
-                      dead_man_topic='', dead_man_button=0),
+                      dead_man_topic='', dead_man_button=0, dead_man_s=0.3),
             self.authority, SimpleNamespace(flush=lambda: None), self._changed)
         self.control.begin()
 

@@ -104,6 +104,20 @@ def test_every_kind_of_publisher_is_heard(robot, kind):
     assert robot.statuses[-1]['armed']
 
 
+def test_a_publisher_that_goes_takes_the_e_stop_with_it(robot):
+    button = _button(robot)
+    robot.trigger('policy/arm')
+    robot.moves()
+    # It has been there for long enough to be missed.
+    robot.spin_for(1.0)
+    robot.node.destroy_publisher(button)
+    robot.rests('nobody publishes on the e-stop topic /e_stop any more; see to the e-stop')
+    assert not robot.statuses[-1]['armed']
+    # Who has none may do without.
+    assert robot.trigger('policy/arm').startswith('armed; nobody publishes on the e-stop topic')
+    robot.moves()
+
+
 def test_while_one_is_pressed_another_cannot_release_it(robot):
     pressed, other = _button(robot), _button(robot, 'best effort')
     robot.trigger('policy/arm')

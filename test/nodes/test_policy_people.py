@@ -10,6 +10,7 @@ from policy_harness import Robot
 from policy_harness import ROOT
 from policy_harness import stopped
 import pytest
+from rclpy.duration import Duration
 from rclpy.qos import QoSProfile
 from rclpy.qos import ReliabilityPolicy
 from sensor_msgs.msg import Joy
@@ -225,15 +226,28 @@ def test_a_switch_that_is_not_held_stops_without_disarming(tmp_path, ros_domain)
         robot.node.destroy_timer(hold)
         robot.rests()
         assert robot.statuses[-1]['armed']
-        robot.node.create_timer(0.05, lambda: joy.publish(Joy(buttons=held)))
-        held = [0, 1]
+        held, age_s = [0, 1], [0.0]
+        robot.node.create_timer(0.05, lambda: joy.publish(_joy(robot, held, age_s[0])))
         robot.moves()
         held = [1, 0]
         robot.rests()
+        # A message that has been on its way for long holds nothing.
+        age_s[0] = 5.0
+        held = [0, 1]
+        robot.until(lambda: 'joy does not hold the switch: it is 5.0' in process.log())
+        robot.silent_for(10)
+        age_s[0] = 0.0
+        robot.moves()
         assert 'Traceback' not in process.log()
     finally:
         robot.close()
         process.close()
+
+
+def _joy(robot, buttons, age_s):
+    message = Joy(buttons=buttons)
+    message.header.stamp = (robot.node.get_clock().now() - Duration(seconds=age_s)).to_msg()
+    return message
 
 
 def _twist(x):
