@@ -128,8 +128,9 @@ class PolicyNode(ManagedNode):
     def deactivate(self) -> None:
         """Serve no more ticks and publish the stop, if active."""
         if self._running:
-            self._control.end()
+            # First, so that nothing that goes wrong in the end leaves it armed.
             self._authority.disarm('the node was deactivated')
+            self._control.end()
 
     def cleanup(self) -> None:
         """Forget the bundle, end the planning and take the topics down."""
