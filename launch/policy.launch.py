@@ -57,7 +57,7 @@ PARAMETERS = {
     'dead_man_s': (float, 'The button counts as released without a message for so long, in s'),
     'teleop_s': (float, 'Teleoperation ends without a command for so long, in s'),
     'report_dir': (str, 'Folder for a report of each run, JSON and HTML'),
-    'lock_step': (bool, 'Whether a simulator waits for the command of a tick'),
+    'lock_step': (bool, 'Whether a simulator waits for the command of a tick; needs use_sim_time'),
     'lock_step_wait_s': (float, 'Longest wait of a tick in lock-step, in s'),
     'realtime_priority': (int, 'Of the SCHED_RR class; 0: an ordinary process'),
     'use_sim_time': (bool, 'Take the time from /clock'),

@@ -51,7 +51,7 @@ def add_parser(subparsers: argparse._SubParsersAction) -> None:
     parser.add_argument('--inactive', action='store_true',
                         help='start as an unconfigured lifecycle node')
     parser.add_argument('--lock-step', action='store_true',
-                        help='the simulator waits for each command')
+                        help='the simulator waits for each command; needs --sim-time')
     parser.add_argument('--realtime-priority', type=int, default=0, metavar='N',
                         help='tick in the real-time class SCHED_RR at this priority, 1 to 99 '
                              '(default: an ordinary process)')

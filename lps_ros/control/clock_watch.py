@@ -11,7 +11,8 @@ class ClockWatch:
     """
     Compares a clock with a steady one.
 
-    A simulated clock runs at a rate of its own: it must not go back, stand still, or leap.
+    A simulated clock runs at a rate of its own: it must not go back, stand still, or leap. Until
+    its first message it reads zero, which is no time; after that, zero is one as any other.
     """
 
     def __init__(self, *, simulated: bool, still_s: float, period_s: float) -> None:
@@ -33,6 +34,8 @@ class ClockWatch:
 
     def look(self, now_ns: int, steady_s: float) -> str:
         """Return what is wrong with the clock since the last look, in one line, or nothing."""
+        if self._simulated and self._last is None and now_ns == 0:
+            return ''
         last, self._last = self._last, (now_ns, steady_s)
         if last is None or now_ns != last[0]:
             self._moved_s = steady_s

@@ -293,7 +293,7 @@ class PolicyControl:
             return
         before_s = time.monotonic()
         now_ns, now_s = self._now_ns(), time.monotonic()
-        if now_ns == 0 or now_s - before_s > _ONE_INSTANT_S:
+        if now_s - before_s > _ONE_INSTANT_S:
             return
         wrong = self._watch.look(now_ns, now_s)
         if not wrong:

@@ -116,6 +116,7 @@ class PolicyNode(ManagedNode):
 
     def activate(self) -> None:
         """Serve ticks from the next one on, with a fresh chunk and fresh random latents."""
+        self._settings.check_clock()
         if self._moves_something_real:
             # Loading has taken longer than this, as a rule.
             self._e_stop.wait_for_discovery()

@@ -10,6 +10,7 @@ from lps_ros.control.planning import Steering
 from lps_ros.joining import JOINS
 from lps_ros.nodes.acknowledgement import HELD_UP_S
 from lps_ros.nodes.parameters import declare
+from lps_ros.nodes.process import StartError
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
@@ -32,6 +33,7 @@ class PolicyParameters:
         _declare(node)
         self._values = {
             name: each.value for name, each in node.get_parameters_by_prefix('').items()}
+        # rclpy asks the newest callback first, so this one before its own, which changes clocks.
         node.add_on_set_parameters_callback(self._check)
         node.add_post_set_parameters_callback(self._keep)
 
@@ -60,6 +62,14 @@ class PolicyParameters:
             max_unfamiliarity=self['max_unfamiliarity'] or math.inf,
             max_disagreement=self['max_disagreement'] or math.inf)
 
+    def check_clock(self) -> None:
+        """Refuse to act in lock-step with a clock that waits for nobody; raises StartError."""
+        if self['lock_step'] and not self['use_sim_time']:
+            raise StartError(
+                'lock_step needs simulated time: a tick waits for its observations, nothing is '
+                'led in and the clock is not watched; set lock_step to false for a real robot, '
+                'use_sim_time to true for a simulator')
+
     def authority_limits(self) -> AuthorityLimits:
         """Return how long a person's word holds."""
         return AuthorityLimits(
@@ -68,6 +78,11 @@ class PolicyParameters:
 
     def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         for parameter in parameters:
+            if (parameter.name == 'use_sim_time'
+                    and parameter.value != self._values['use_sim_time']):
+                return SetParametersResult(successful=False, reason=(
+                    'use_sim_time is read at start, and the clock of a robot must not change; '
+                    f'start the node with use_sim_time:={str(parameter.value).lower()}'))
             if parameter.name in _ON_CONFIGURING and self._state() != 'unconfigured':
                 return SetParametersResult(successful=False, reason=(
                     f'{parameter.name} is read on configuring; clean the node up first'))
@@ -145,7 +160,7 @@ def _declare(node: LifecycleNode) -> None:
     declare(node, 'report_dir', '',
             'Folder for a report of each run, JSON and HTML; empty: none.')
     declare(node, 'lock_step', False,
-            'Whether a simulator waits for the command of a tick.')
+            'Whether a simulator waits for the command of a tick; needs use_sim_time.')
     declare(node, 'lock_step_wait_s', HELD_UP_S,
             'Longest wall time that a tick in lock-step waits for its observations, and until '
             'every reliable subscriber has the last command, in s.', between=(0.0, 60.0))

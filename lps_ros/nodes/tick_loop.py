@@ -66,7 +66,7 @@ class TickLoop:
     def poll(self) -> bool:
         """Serve the tick that is due, if any; return whether there was one."""
         now_ns = self._now().nanoseconds
-        # A simulated clock reads zero until its first message.
+        # A simulated clock reads zero until its first message; no tick lies before that.
         if not self._running or now_ns == 0:
             return False
         tick = self._clock.index_at_or_before(now_ns - 1)

@@ -29,6 +29,14 @@ def test_any_step_back_is_told_once(simulated, back_s):
     assert said == ['', f'the clock jumped back by {back_s:.3f} s', '']
 
 
+def test_zero_is_no_time_before_the_first_reading_and_a_jump_back_after_it():
+    said = _looks([(0, 0), (0, 9.0), (100, 9.01), (100.02, 9.03), (0, 9.04), (0, 9.1), (0, 9.5)],
+                  simulated=True)
+    assert not any(said[:4]) and not said[5]
+    assert said[4] == 'the clock jumped back by 100.020 s'
+    assert said[6].startswith('the clock has stood still for 0.46 s')
+
+
 @pytest.mark.parametrize(('ahead_s', 'told'), [(0.09, False), (0.11, True), (3600.0, True)])
 def test_a_real_clock_must_not_leap_ahead_of_the_steady_one(ahead_s, told):
     said = _looks([(0, 0), (0.02 + ahead_s, 0.02)])
