@@ -14,6 +14,9 @@ from lps_ros.contract.schema import Action
 from lps_ros.contract.schema import Observation
 from lps_ros.contract.schema import Task
 from lps_ros.contract.section import Section
+from lps_ros.contract.topics import plain_topic
+from lps_ros.contract.topics import shadow_topic
+from lps_ros.contract.topics import teleop_topic
 from lps_ros.contract.yaml_text import parse_mapping
 from lps_ros.contract.yaml_text import read_text
 import yaml
@@ -43,6 +46,7 @@ def parse_contract(text: str, *, source: str = 'contract') -> Contract:
     actions = [parse_action(part) for part in action_parts]
     _check_keys(parts + derived_parts + action_parts)
     _check_topics(parts, observations)
+    _check_command_topics(action_parts, actions)
     _check_commands(action_parts, actions, by_key)
     _check_ways(action_parts, actions, observations)
     return Contract(
@@ -89,20 +93,34 @@ def _check_keys(parts: list[Section]) -> None:
 def _check_topics(parts: list[Section], observations: list[Observation]) -> None:
     types = {}
     for part, observation in zip(parts, observations, strict=True):
-        first = types.setdefault(observation.topic, observation.type)
+        first = types.setdefault(plain_topic(observation.topic), observation.type)
         if first != observation.type:
             part.fail('type', f'found {observation.type}', f'expected {first} as in the other '
                       f'observation of topic {observation.topic}', 'correct type or topic')
 
 
+def _check_command_topics(parts: list[Section], actions: list[Action]) -> None:
+    """Refuse two actions on one topic, and one on a topic where another is heard or shown."""
+    seen: dict[str, str] = {}
+    taken = {
+        of(action.topic): (action.key, use) for action in actions
+        for of, use in ((teleop_topic, 'a person commands'), (shadow_topic, 'shadow mode shows'))}
+    for part, action in zip(parts, actions, strict=True):
+        topic = plain_topic(action.topic)
+        if topic in seen:
+            again = 'twice' if seen[topic] == action.topic else f"beside '{seen[topic]}'"
+            part.fail('topic', f"found '{action.topic}' {again}", 'expected one action per topic',
+                      'join the actions or correct the topic')
+        if topic in taken:
+            key, use = taken[topic]
+            part.fail('topic', f"found '{action.topic}', on which {use} '{key}'", 'expected a '
+                      'topic of its own, or the node would hear its own commands', 'rename one')
+        seen[topic] = action.topic
+
+
 def _check_commands(parts: list[Section], actions: list[Action],
                     observations: dict[str, Observation]) -> None:
-    topics = set()
     for part, action in zip(parts, actions, strict=True):
-        if action.topic in topics:
-            part.fail('topic', f"found '{action.topic}' twice", 'expected one action per topic',
-                      'join the actions or correct the topic')
-        topics.add(action.topic)
         workspace = action.limits.workspace
         if workspace is not None:
             _check_workspace(part, workspace.observation, action, observations)
@@ -116,9 +134,9 @@ def _check_commands(parts: list[Section], actions: list[Action],
 def _check_ways(
         parts: list[Section], actions: list[Action], observations: list[Observation]) -> None:
     """Refuse to command on a topic that is observed as another type; ROS has one type a topic."""
-    types = {observation.topic: observation.type for observation in observations}
+    types = {plain_topic(observation.topic): observation.type for observation in observations}
     for part, action in zip(parts, actions, strict=True):
-        observed = types.get(action.topic, action.type)
+        observed = types.get(plain_topic(action.topic), action.type)
         if observed != action.type:
             part.fail('type', f'found {action.type}', f'expected {observed} as in the observation '
                       f'of topic {action.topic}', 'correct type or topic')

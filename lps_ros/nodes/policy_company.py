@@ -1,7 +1,7 @@
 """Which other nodes are about: those that command too, and those that listen."""
 
 from lps_ros.contract import Contract
-from lps_ros.nodes.policy_people import teleop_topic
+from lps_ros.contract.topics import teleop_topic
 from rclpy.lifecycle import LifecycleNode
 
 # What the middleware calls a node whose topics it has heard of, but not its name.
@@ -32,5 +32,5 @@ def foreign_publishers(node: LifecycleNode, contract: Contract) -> str:
                 'a node whose name is not known yet' if name == _UNKNOWN_NAME
                 else f'{space.rstrip("/")}/{name}' for space, name in sorted(others))
             return (f'{names} also publishes on the command topic {topic}; end it, or let it '
-                    f'publish on {teleop_topic(action)}')
+                    f'publish on {teleop_topic(action.topic)}')
     return ''

@@ -8,6 +8,7 @@ from lps_ros.contract.message_types import MULTI_DOF_TRAJECTORY
 from lps_ros.contract.message_types import POSE
 from lps_ros.contract.message_types import TRAJECTORY
 from lps_ros.contract.message_types import TWIST
+from lps_ros.contract.topics import shadow_topic
 from lps_ros.nodes.acknowledgement import acknowledged
 from lps_ros.nodes.qos import COMMAND
 from lps_ros.nodes.ros_messages import message_class
@@ -73,8 +74,3 @@ class PolicyOutputs:
 
     def _publisher(self, type_name: str, topic: str) -> Publisher:
         return self._node.create_publisher(message_class(type_name), topic, COMMAND)
-
-
-def shadow_topic(topic: str) -> str:
-    """Return the topic on which a command is shown that the robot is not to follow."""
-    return f'shadow/{topic.lstrip("/")}'

@@ -10,6 +10,7 @@ from lps_ros.contract import Contract
 from lps_ros.contract import extract
 from lps_ros.contract import MessageError
 from lps_ros.contract.message_types import TRAJECTORY
+from lps_ros.contract.topics import teleop_topic
 from lps_ros.control.authority import Authority
 from lps_ros.control.limits import CommandRefused
 from lps_ros.nodes.policy_parameters import PolicyParameters
@@ -94,7 +95,7 @@ class Teleoperation:
         self._teleoperate = teleoperate
         self._subscriptions = [
             node.create_subscription(
-                message_class(action.type), teleop_topic(action),
+                message_class(action.type), teleop_topic(action.topic),
                 partial(self._on_message, action), TELEOPERATION)
             for action in contract.actions]
 
@@ -113,7 +114,8 @@ class Teleoperation:
         except (MessageError, CommandRefused) as error:
             self._refused()
             self._node.get_logger().warning(
-                f'{teleop_topic(action)} ignored: {error}', throttle_duration_sec=_COMPLAIN_S)
+                f'{teleop_topic(action.topic)} ignored: {error}',
+                throttle_duration_sec=_COMPLAIN_S)
 
     def _check_first_point(self, message: Any) -> None:
         """Refuse a motion that is to take longer than until the next command."""
@@ -123,11 +125,6 @@ class Teleoperation:
             raise CommandRefused(
                 f'found a first point after {after_ns * 1e-9:g} s, expected at most '
                 f'{self._farthest_ns * 1e-9:g} s; send one point per control period')
-
-
-def teleop_topic(action: Action) -> str:
-    """Return the topic on which a person commands an action through the node."""
-    return f'teleop/{action.topic.lstrip("/")}'
 
 
 def _answer(

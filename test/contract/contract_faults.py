@@ -201,6 +201,21 @@ FAULTS = [
      "unit, such as 'rad/s' or 'Nm'"),
     ('actions/1/topic', 'twist', "actions.gripper.topic: found 'twist' twice, expected one action "
      'per topic; join the actions or correct the topic'),
+    ('actions/1/topic', '/twist', "actions.gripper.topic: found '/twist' beside 'twist', expected "
+     'one action per topic; join the actions or correct the topic'),
+    *(('actions/1/topic', topic, f"actions.gripper.topic: found '{topic}', on which {use} "
+       "'twist', expected a topic of its own, or the node would hear its own commands; rename one")
+      for topic, use in (('teleop/twist', 'a person commands'),
+                         ('/teleop/twist', 'a person commands'),
+                         ('shadow/twist', 'shadow mode shows'))),
+    ('actions/0/topic', 'teleop/gripper', "actions.twist.topic: found 'teleop/gripper', on which "
+     "a person commands 'gripper', expected a topic of its own, or the node would hear its own "
+     'commands; rename one'),
+    ('actions/1/topic', '/held', 'actions.gripper.type: found std_msgs/msg/Float64MultiArray, '
+     'expected std_msgs/msg/Bool as in the observation of topic /held; correct type or topic'),
+    ('observations/9/topic', '/joint_states', 'observations.held.type: found std_msgs/msg/Bool, '
+     'expected sensor_msgs/msg/JointState as in the other observation of topic /joint_states; '
+     'correct type or topic'),
     ('actions/1/topic', 'held', 'actions.gripper.type: found std_msgs/msg/Float64MultiArray, '
      'expected std_msgs/msg/Bool as in the observation of topic held; correct type or topic'),
     ('actions/3/limits', {'workspace': {

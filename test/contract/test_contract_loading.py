@@ -75,6 +75,11 @@ def test_a_fault_gives_its_line(path, value, expected):
     assert message_of(edited((path, value))) == f'robot.yaml: {expected}'
 
 
+def test_the_last_command_may_be_observed():
+    text = edited(('actions/1/topic', '/touch'))
+    assert parse_contract(text).action('gripper').topic == '/touch'
+
+
 @pytest.mark.parametrize(('unit', 'rests'), [
     ('rad/s', True), ('m / s', True), ('m/s, rad/s', True), ('m/s^2', True), ('N', True),
     ('Nm', True), ('N m', True), ('N, Nm', True), ('rad', False), ('m', False),
