@@ -9,8 +9,9 @@ from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
 import numpy as np
 
-# Rows kept per stream, to pick the one in force at a tick that is served late.
-_KEPT_ROWS = 64
+# What is no older than `max_age_s` is kept, to pick what was in force at a tick served late.
+# The bounds are for a stream that may be old: seconds of rows at 1 kHz, and a picture is large.
+_MOST_ROWS, _MOST_PICTURES = 4096, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +78,8 @@ class ObservationGate:
     def clear(self) -> None:
         """Forget every message."""
         self._kept: dict[str, deque[_Received]] = {
-            spec.key: deque(maxlen=_KEPT_ROWS) for spec in self._observations}
+            spec.key: deque(maxlen=_MOST_PICTURES if spec.image else _MOST_ROWS)
+            for spec in self._observations}
         self._misfits: dict[str, str] = {}
         self._frozen = {spec.key: _Frozen() for spec in self._observations if spec.max_identical}
 
@@ -97,7 +99,7 @@ class ObservationGate:
         kept.append(_Received(row=row, stamp_ns=stamp_ns, received_ns=received_ns))
         if content is not None and key in self._frozen:
             self._frozen[key].see(content, stamp_ns, self.moving)
-        # Images are large, and nothing acts on one that is older than this.
+        # Nothing acts on one that is older than this.
         while len(kept) > 1 and kept[1].received_ns < received_ns - self._max_age_ns[key]:
             kept.popleft()
         if not callable(row):
@@ -170,9 +172,8 @@ class ObservationGate:
         received = _at_or_before(self._kept[spec.key], tick_ns)
         misfit = f'; {self._misfits[spec.key]}' if spec.key in self._misfits else ''
         if received is None:
-            detail = misfit or f"; no message on topic '{spec.topic}'"
-            return Reason(subject=spec.key, stale=not misfit,
-                          text=f"observation '{spec.key}' is missing{detail}")
+            return Reason(subject=spec.key, stale=not misfit, text=(
+                f"observation '{spec.key}' is missing{misfit or self._silence(spec, tick_ns)}"))
         limit_ns = self._max_age_ns[spec.key]
         ages_ns = {'receipt': now_ns - received.received_ns}
         # What it tells of is older than its stamp or, where it has none, than its receipt.
@@ -196,6 +197,14 @@ class ObservationGate:
                 f"observation '{spec.key}' has brought the same picture {frozen.count + 1} times "
                 'while the robot moved; check the camera'))
         return None
+
+    def _silence(self, spec: Observation, tick_ns: int) -> str:
+        """Return in what way nothing of a stream is in force at a tick."""
+        kept = self._kept[spec.key]
+        if not kept:
+            return f"; no message on topic '{spec.topic}'"
+        return (f"; the oldest message kept of topic '{spec.topic}' came "
+                f'{(kept[0].received_ns - tick_ns) * 1e-9:.3f} s after the tick')
 
     def _in_force(self, key: str, time_ns: int) -> _Received | None:
         """Return the last fitting message received at or before a time, its row made."""

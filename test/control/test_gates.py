@@ -48,6 +48,27 @@ def test_a_missing_stream_is_named_with_its_topic():
     assert reasons[0].stale
 
 
+@pytest.mark.parametrize('rate_hz', [500, 1000])
+def test_a_late_tick_finds_its_row_in_a_fast_stream(rate_hz):
+    gate = _gate()
+    period_ns = 1000 * _MS // rate_hz
+    for k in range(2 * rate_hz):
+        _accept(gate, k * period_ns, value=float(k))
+    last_ns = (2 * rate_hz - 1) * period_ns
+    tick_ns = last_ns - 99 * _MS
+    assert _texts(gate, tick_ns, last_ns) == []
+    assert gate.rows(tick_ns)['joints'] == tick_ns // period_ns
+
+
+def test_what_came_only_after_a_tick_is_not_called_silence():
+    gate = _gate()
+    _accept(gate, 1020 * _MS)
+    assert _texts(gate, 1000 * _MS, 1070 * _MS) == [
+        "observation 'joints' is missing; the oldest message kept of topic 'joint_states' came "
+        '0.020 s after the tick']
+    assert gate.reasons(1000 * _MS, 1070 * _MS)[0].stale
+
+
 def test_age_is_judged_at_the_limit():
     gate = _gate()
     _accept(gate, 0)
