@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 import multiprocessing
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 import os
@@ -45,7 +46,14 @@ class PlanningProcess:
         self._connection, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve, args=(theirs, load), daemon=True, name='lps_ros planning')
-        self._process.start()
+        # Ctrl-C reaches the whole terminal, also before the child can ignore it: it inherits what
+        # is blocked. Starting the tracker would end that.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         # It computes long: being woken, it must not drive the control loop from its core, let
         # alone in a real-time class that it has inherited.
         with suppress(OSError):  # a container may forbid it
@@ -79,7 +87,7 @@ class PlanningProcess:
         """
         Wait until it has loaded, calling `meanwhile` again and again.
 
-        Raises InferenceDied where it could not.
+        Raises InferenceDied where it could not, and what `meanwhile` raises.
         """
         deadline_s = time.monotonic() + _LOADING_S
         while not self._connection.poll(_LOOK_S):
@@ -114,7 +122,8 @@ class PlanningProcess:
     def close(self) -> None:
         """End the process and wait for that."""
         self._connection.close()
-        if self._process.is_alive() and not self.busy:
+        # While it loads or plans it does not see that it is to end.
+        if self._process.is_alive() and self.ready and not self.busy:
             self._process.join(_LAST_MOMENT_S)
         if self._process.is_alive():
             self._process.kill()

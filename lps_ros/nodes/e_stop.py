@@ -65,10 +65,11 @@ class EStop:
         for subscription in self._subscriptions:
             drain(subscription, self._on_message)
 
-    def wait_for_discovery(self) -> None:
-        """Listen until publishers from before the node's start have been discovered."""
+    def wait_for_discovery(self, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Listen, and call `meanwhile`, until publishers from before the start are discovered."""
         while time.monotonic() < self._discovered_s:
             self.listen()
+            meanwhile()
             time.sleep(_LOOK_S)
 
     def doubt(self) -> str:

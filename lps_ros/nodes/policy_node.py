@@ -21,6 +21,7 @@ from lps_ros.nodes.policy_parameters import PolicyParameters
 from lps_ros.nodes.policy_people import ArmServices
 from lps_ros.nodes.policy_report import Condition
 from lps_ros.nodes.policy_report import PolicyReport
+from lps_ros.nodes.process import end_requested
 from lps_ros.nodes.process import run_node
 from lps_ros.nodes.process import StartError
 from lps_ros.nodes.realtime import enter_realtime
@@ -91,7 +92,7 @@ class PolicyNode(ManagedNode):
             raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
         process = self._start_planning()
         try:
-            process.wait_ready(self._e_stop.listen)
+            process.wait_ready(self._while_loading)
             self._authority = Authority(self._settings.authority_limits())
             self._authority.press_stop(self._e_stop.pressed)
             self._control = self.control_type(
@@ -119,7 +120,7 @@ class PolicyNode(ManagedNode):
         self._settings.check_clock()
         if self._moves_something_real:
             # Loading has taken longer than this, as a rule.
-            self._e_stop.wait_for_discovery()
+            self._e_stop.wait_for_discovery(self._give_up_at_the_end)
         self._control.begin()
         if self._settings['arm_on_activate']:
             armed, why = self._arm()
@@ -174,6 +175,14 @@ class PolicyNode(ManagedNode):
             if self.failure:
                 raise StartError(self.failure)
         self.logs_failures = True
+
+    def _while_loading(self) -> None:
+        self._e_stop.listen()
+        self._give_up_at_the_end()
+
+    def _give_up_at_the_end(self) -> None:
+        if end_requested():
+            raise StartError('the process is asked to end')
 
     def _start_planning(self) -> PlanningProcess:
         return PlanningProcess(partial(

@@ -50,26 +50,29 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
     Run one node until it is finished or the process is asked to end; return the exit status.
 
     rclpy's own signal handlers would invalidate the context before a stop could be published, so
-    signals are handled here: the loop ends, `stop()` is called, then ROS is shut down.
+    signals are handled here: the loop ends, `stop()` is called, then ROS is shut down. What takes
+    long in one call of a node has to look at `end_requested()`.
     """
     try:
         _initialise(sys.argv[1:] if args is None else args)
     except StartError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
-    request = _EndRequest()
+    _end.listen()
     node = None
     executor = SingleThreadedExecutor()
     try:
         node = make_node()
         _warn_of_unknown_parameters(node)
         executor.add_node(node)
-        while not node.finished and not request.made():
+        while not node.finished and not end_requested():
             executor.spin_once(timeout_sec=min(node.wait_s(), LONGEST_WAIT_S))
             node.poll()
     except (StartError, ParameterException) as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
+        # What was given up since the process is to end is no error.
+        if not end_requested():
+            print(f'error: {error}', file=sys.stderr)
+            return 1
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     finally:
@@ -82,6 +85,11 @@ def run_node(make_node: Callable[[], SpinningNode], args: Sequence[str] | None =
         # The interpreter would walk all of torch's objects once more: seconds on a busy machine.
         gc.freeze()
     return 0
+
+
+def end_requested() -> bool:
+    """Tell whether the node that `run_node` runs is to end."""
+    return _end.made()
 
 
 def _initialise(args: Sequence[str]) -> None:
@@ -112,6 +120,11 @@ class _EndRequest:
 
     def __init__(self) -> None:
         self._signalled = False
+        self._parent = 0
+
+    def listen(self) -> None:
+        """Take signals from now on."""
+        self._signalled = False
         self._parent = int(os.environ.pop(PARENT_VARIABLE, 0))
         for number in _ENDING_SIGNALS:
             # Under `nohup` a node outlives its terminal.
@@ -124,3 +137,7 @@ class _EndRequest:
 
     def _signal(self, signum: int, frame: FrameType | None) -> None:
         self._signalled = True
+
+
+# A process has its signals once.
+_end = _EndRequest()

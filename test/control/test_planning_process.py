@@ -238,6 +238,12 @@ def test_a_bundle_that_does_not_load_is_told_in_one_line(start):
         assert not process.ready
 
 
+def test_waiting_for_one_that_loads_can_be_given_up(start):
+    process = start(control_planners.load_that_hangs, ready=False)
+    with pytest.raises(KeyError, match='enough'):
+        timed(lambda: process.wait_ready(lambda: {}['enough']))
+
+
 def test_a_process_that_ends_while_it_loads(start):
     process = start(control_planners.load_that_ends, ready=False)
     with pytest.raises(InferenceDied, match='ended with status 7'):
@@ -247,11 +253,15 @@ def test_a_process_that_ends_while_it_loads(start):
 def test_a_process_that_loads_for_ever_can_be_closed(start):
     process = start(control_planners.load_that_hangs, ready=False)
     assert not timed(process.poll_ready)
-    timed(process.close, _CLOSED_S)
+    # It would not see within a second that it is to end.
+    timed(process.close)
 
 
 def test_ctrl_c_does_not_end_it(start):
-    process = start()
+    process = start(ready=False)
+    # From its first moment.
+    os.kill(process.pid, signal.SIGINT)
+    process.wait_ready()
     os.kill(process.pid, signal.SIGINT)
     process.submit(request(told=4.0))
     assert process.wait().actions[0, 0] == 4.0

@@ -91,6 +91,12 @@ def test_a_publisher_that_is_discovered_late_is_waited_for(monkeypatch):
     assert now_s[0] == pytest.approx(105.0, abs=0.02)
 
 
+def test_the_wait_for_publishers_can_be_given_up(rig, monkeypatch):
+    monkeypatch.setattr(rig.e_stop, 'listen', lambda: None)
+    with pytest.raises(KeyError, match='enough'):
+        rig.e_stop.wait_for_discovery(lambda: {}['enough'])
+
+
 def test_a_middleware_without_stamps_loses_no_press(rig):
     for _ in range(2):
         assert rig.hear(True, 0)

@@ -1,11 +1,14 @@
 """The policy node with a network that fails, and how it ends."""
 
+import os
+from pathlib import Path
 import signal
 import subprocess
 import sys
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
 from lps_ros.contract import advise
 from lps_ros.contract import load_contract
 from lps_ros.nodes.ros_messages import stamp_ns
@@ -119,6 +122,29 @@ def test_in_real_time_renamed_until_a_signal(tmp_path, ros_domain, ending):
         assert process.wait() == 0
         robot.until(lambda: robot.twists and stopped(robot.twists[-1]))
         assert 'Traceback' not in process.log()
+    finally:
+        robot.close()
+        process.close()
+
+
+@pytest.mark.parametrize(('autostart', 'ending'), [
+    (True, signal.SIGTERM), (True, signal.SIGINT), (False, signal.SIGTERM)])
+def test_a_signal_ends_a_node_while_it_loads(tmp_path, ros_domain, autostart, ending):
+    process = PolicyProcess(
+        FAULTY, tmp_path / 'log', ros_domain, bundle='endless', autostart=autostart)
+    robot = Robot(process, ros_domain)
+    try:
+        if not autostart:
+            client = robot.node.create_client(ChangeState, 'policy/change_state')
+            robot.until(client.service_is_ready)
+            client.call_async(ChangeState.Request(transition=Transition(id=_CONFIGURE)))
+        robot.until(process.planners)
+        planner, = process.planners()
+        for pid in (planner, process.pid) if ending == signal.SIGINT else (process.pid,):
+            os.kill(pid, ending)  # Ctrl-C reaches both
+        assert process.wait() == 0
+        assert not Path('/proc', str(planner)).exists()
+        assert 'Traceback' not in process.log() and 'error: ' not in process.log()
     finally:
         robot.close()
         process.close()
