@@ -103,10 +103,10 @@ class CommandLimiter:
             slow[columns] = ranged[columns]
             if (commanded & known)[columns].all():
                 most = step[columns.start]
-                slow[columns], angle = self.orientations.turned(
-                    previous[columns], ranged[columns], most)
-                if angle > most + 1e-6:
-                    notes.append(f'{key}.rotation {angle:.4g} limited to {most:.4g} by step')
+                slow[columns], angles = self.orientations.turned(
+                    previous[columns], ranged[None, columns], most)
+                if angles[0] > most + 1e-6:
+                    notes.append(f'{key}.rotation {angles[0]:.4g} limited to {most:.4g} by step')
         command = slow.copy()
         for action, columns in self._boxes:
             if commanded[columns].all():
@@ -131,15 +131,15 @@ class CommandLimiter:
         self._refuse_non_finite(wanted, np.full(len(command), True))
         wanted = self.orientations.normalised(wanted)
         commands = np.vstack([command, np.clip(wanted, self._low, self._high)])
-        for goal, (before, now) in zip(wanted, pairwise(commands), strict=True):
+        for before, now in pairwise(commands):
             # A whole chunk at every tick: np.clip takes several times as long.
             np.minimum(np.maximum(now, before - self._step), before + self._step, out=now)
             np.minimum(np.maximum(now, self._low), self._high, out=now)
-            for _, columns in self.orientations.parts:
-                now[columns], _ = self.orientations.turned(
-                    before[columns], goal[columns], self._step[columns.start])
             for action, columns in self._boxes:
                 self._keep_in_box(action, now[columns], rows)
+        for _, columns in self.orientations.parts:
+            commands[1:, columns], _ = self.orientations.turned(
+                command[columns], wanted[:, columns], self._step[columns.start])
         return commands
 
     def _refuse_non_finite(self, values: np.ndarray, commanded: np.ndarray) -> None:

@@ -64,8 +64,8 @@ class Orientations:
         distance = np.abs(first - second)
         for _, columns in self.parts:
             if np.isfinite(distance[columns]).all():
-                distance[columns] = angle_between(
-                    _quaternion(first[columns]), _quaternion(second[columns]))[0]
+                begin, end = _quaternions(np.stack((first[columns], second[columns])))
+                distance[columns] = angle_between(begin[None], end[None])[0]
         return distance
 
     def between(self, begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
@@ -78,19 +78,31 @@ class Orientations:
         place = begin + share * (end - begin)
         for _, columns in self.parts:
             if np.isfinite(place[columns]).all():
-                place[columns] = _part_of_turn(begin[columns], end[columns], share)
+                first, last = _quaternions(np.stack((begin[columns], end[columns])))
+                place[columns] = _columns(slerp(first[None], last[None], share))[0]
         return place
 
     @staticmethod
-    def turned(begin: np.ndarray, end: np.ndarray, most: float) -> tuple[np.ndarray, float]:
-        """Turn from one rotation (6,) to another, by at most so much; return the whole angle."""
-        angle = float(angle_between(_quaternion(begin), _quaternion(end))[0])
-        return (end if angle <= most else _part_of_turn(begin, end, most / angle)), angle
+    def turned(
+            begin: np.ndarray, goals: np.ndarray, most: float) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Turn from one rotation (6,) towards each goal (n, 6) in turn, by at most so much, rad.
+
+        Return the rotations (n, 6), and how far (n,) each goal was away.
+        """
+        before, *ends = _quaternions(np.vstack((begin, goals)))[:, None]
+        reached, angles = np.empty((len(goals), 4)), np.empty(len(goals))
+        for i, end in enumerate(ends):
+            angles[i] = angle_between(before, end)[0]
+            before = end if angles[i] <= most else slerp(before, end, most / angles[i])
+            reached[i] = before[0]
+        # What is near enough stays as it is.
+        return np.where(angles[:, None] <= most, goals, _columns(reached)), angles
 
 
-def _part_of_turn(begin: np.ndarray, end: np.ndarray, share: float) -> np.ndarray:
-    return sixd(rotation_matrix(slerp(_quaternion(begin), _quaternion(end), share)))[0]
+def _quaternions(columns: np.ndarray) -> np.ndarray:
+    return quaternion(matrix_from_sixd(columns))
 
 
-def _quaternion(columns: np.ndarray) -> np.ndarray:
-    return quaternion(matrix_from_sixd(columns[None]))
+def _columns(quaternions: np.ndarray) -> np.ndarray:
+    return sixd(rotation_matrix(quaternions))

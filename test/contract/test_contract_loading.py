@@ -82,8 +82,9 @@ def test_a_rotation_has_no_range_but_may_say_so(scale):
     for least in {scale, min(scale, 1)}:
         contract = parse_contract(edited(
             ('actions/3/scale', {'low': low, 'high': high}),
-            ('actions/3/limits', {'low': [0.1, -1, 0, *[-least] * 6], 'high': [1] * 3 + [least] * 6,
-                                  'step': [1, 2, 3, 4, 4, 4, 4, 4, 4]})))
+            ('actions/3/limits', {
+                'low': [0.1, -1, 0, *[-least] * 6], 'high': [1, 1, 1, *[least] * 6],
+                'step': [1, 2, 3, 4, 4, 4, 4, 4, 4]})))
         assert contract.action('pose').limits.low[3] == -least
 
 
