@@ -121,7 +121,7 @@ def test_what_follows_a_command_turns_as_each_would(wanted):
     for row in rest:
         one_by_one.append(_LIMITER.apply(row, one_by_one[-1], {})[0])
     together = _LIMITER.follow(one_by_one[0], np.reshape(rest, (-1, 10)), {})
-    np.testing.assert_allclose(together, one_by_one, rtol=0, atol=1e-12)
+    np.testing.assert_allclose(together, one_by_one, rtol=0, atol=1e-9)
 
 
 def test_a_turn_that_is_limited_is_one_note_and_what_a_network_gives_is_none():
