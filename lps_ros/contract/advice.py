@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
+from lps_ros.contract.message_types import POSE
 from lps_ros.contract.parse_action import commands_positions
 from lps_ros.contract.places import observed_place
+from lps_ros.contract.poses import ROTATION
 from lps_ros.contract.robot_contract import Contract
 from lps_ros.contract.schema import Action
 from lps_ros.contract.schema import MAX_IDENTICAL
@@ -44,8 +46,7 @@ def _sent(contract: Contract, action: Action) -> Iterator[str]:
     if not positions and action.stop == 'hold':
         yield (f'{place}.stop: hold sends nothing, so the arm goes on with the last velocity or '
                'effort until its own timeout, if it has one; write zeros')
-    if (action.largest_step(contract.clock.period_ns * 1e-9)
-            >= action.limits.high - action.limits.low).any():
+    if (action.largest_step(contract.clock.period_ns * 1e-9) >= _range(action)).any():
         yield _unbounded_step(action, positions)
     elif action.send == 'chunk' and action.limits.velocity is None:
         yield (f'{place}.limits: no velocity, so between the points of a chunk the arm may be '
@@ -59,6 +60,14 @@ def _sent(contract: Contract, action: Action) -> Iterator[str]:
                'people; observe its pose in '
                f'{action.frame_id} and write `workspace: {{observation: ..., low: [x, y, z], '
                'high: [x, y, z]}`')
+
+
+def _range(action: Action) -> np.ndarray:
+    """Return how far apart (width,) two commands can be, of a rotation as an angle in rad."""
+    span = action.limits.high - action.limits.low
+    if action.type == POSE:
+        span[ROTATION] = np.pi
+    return span
 
 
 def _unbounded_step(action: Action, positions: bool) -> str:
@@ -81,7 +90,7 @@ def _start(contract: Contract, action: Action) -> Iterator[str]:
     if start.lag is None:
         yield (f'{place}.start: no lag, so nothing notices {_STANDS}; write `lag: [...]`, more '
                'than it lags at full speed, or than a gripper grips')
-    span = (action.limits.high - action.limits.low)[:len(start.within)]
+    span = _range(action)[:len(start.within)]
     for name in ('within', 'lag'):
         distance = getattr(start, name)
         if distance is not None and (distance >= span).any():
@@ -94,9 +103,7 @@ def _without_start(contract: Contract, action: Action) -> str:
     observed = observed_place(contract, action)
     first = ('the first command may lie anywhere' if observed is None else
              f'the first command may lie any distance from {observed.observation}')
-    if len(action.fields) > 1:
-        write = 'command `fields: [position]` alone and give it a start'
-    elif observed is None:
+    if observed is None:
         write = ('observe where it is and write `start: {observation: ..., within: [...], '
                  'lag: [...]}`')
     else:

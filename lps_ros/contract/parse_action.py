@@ -31,6 +31,7 @@ def parse_action(section: Section) -> Action:
     only_keys_of_type(section, kind, type_name, _BY_TYPE)
     fields = section.texts('fields', choices=kind.fields) if kind.fields else ()
     names = section.texts('names') if 'names' in kind.required else ()
+    _check_positions_alone(section, fields)
     scale = parse_scale(section.section('scale'), _width(type_name, fields, names))
     limits = parse_limits(section, scale, type_name, names)
     unit = section.text('unit', default=None)
@@ -59,6 +60,13 @@ def commands_positions(type_name: str, fields: tuple[str, ...], unit: str | None
         return not _rests_at_zero(unit or '')
     return (type_name in (message_types.TRAJECTORY, message_types.POSE)
             or 'position' in fields)
+
+
+def _check_positions_alone(section: Section, fields: tuple[str, ...]) -> None:
+    if 'position' in fields and len(fields) > 1:
+        section.fail('fields', f"found {', '.join(fields)}", 'expected position alone, or no '
+                     'position', 'a stop that holds would leave the velocity or effort in force; '
+                     'use a JointTrajectory, or one of the fields')
 
 
 def _rests_at_zero(unit: str) -> bool:

@@ -1,6 +1,7 @@
 """Parse the scale and the limits of an action."""
 
 from lps_ros.contract import message_types
+from lps_ros.contract.poses import ROTATION
 from lps_ros.contract.schema import Limits
 from lps_ros.contract.schema import Scale
 from lps_ros.contract.schema import Start
@@ -41,11 +42,17 @@ def parse_limits(
     _inside(section, 'low', low, scale)
     _inside(section, 'high', high, scale)
     _ordered(section, low, high)
+    step = _above_zero(section, 'step', width, 'change per control tick')
+    velocity = _above_zero(section, 'velocity', width, 'change per second')
+    if type_name == message_types.POSE:
+        _check_no_range(section, 'low', low, np.maximum(scale.low, -1.0) < low, -1)
+        _check_no_range(section, 'high', high, np.minimum(scale.high, 1.0) > high, 1)
+        _check_one_turn(section, 'step', step, 'control tick')
+        _check_one_turn(section, 'velocity', velocity, 'second')
     workspace = section.section('workspace', default=None)
     start = section.section('start', default=None)
     return Limits(
-        low=low, high=high, step=_above_zero(section, 'step', width, 'change per control tick'),
-        velocity=_above_zero(section, 'velocity', width, 'change per second'),
+        low=low, high=high, step=step, velocity=velocity,
         workspace=_parse_workspace(section, workspace, type_name),
         start=None if start is None else _parse_start(section, start, type_name, names))
 
@@ -60,14 +67,43 @@ def _above_zero(section: Section, key: str, width: int, unit: str,
     return values
 
 
+def _check_no_range(
+        section: Section, key: str, values: np.ndarray, tighter: np.ndarray, whole: int) -> None:
+    """Refuse a range of a rotation's columns: they belong together, none has one of its own."""
+    for index in range(*ROTATION.indices(len(values))):
+        if tighter[index]:
+            section.fail(f'{key}[{index}]', f'found {values[index]:g} for a rotation',
+                         f'expected {whole}, or the scale', f'remove {key} of the rotation, which '
+                         'no range bounds; bound its turn by step and velocity, in rad')
+
+
+def _check_one_turn(
+        section: Section, key: str, values: np.ndarray | None, unit: str) -> None:
+    """Refuse different numbers for the columns of a rotation, which turns as one."""
+    if values is None:
+        return
+    first, others = ROTATION.start, values[ROTATION]
+    if (others != others[0]).any():
+        index = first + int(np.argmax(others != others[0]))
+        section.fail(f'{key}[{index}]',
+                     f'found {values[index]:g} with {key}[{first}] {values[first]:g}',
+                     'expected one number for all of a rotation',
+                     f'give the largest turn per {unit}, in rad, six times')
+
+
 def _parse_start(
         limits: Section, section: Section, type_name: str, names: tuple[str, ...]) -> Start:
     if type_name == message_types.TWIST:
         limits.fail('start', f'found a start for {type_name}', 'expected it for positions',
                     'remove it; velocities start from rest')
     section.only(('observation', 'names', 'within', 'lag'))
-    # Of a pose only the position is compared.
-    width = 3 if type_name == message_types.POSE else len(names)
+    # Of a pose its position, and by what angle it is turned.
+    width = 4 if type_name == message_types.POSE else len(names)
+    for key in ('within', 'lag') if type_name == message_types.POSE else ():
+        values = section.mapping.get(key)
+        if isinstance(values, list) and len(values) != width:
+            section.fail(key, f'found {len(values)} numbers', 'expected 4 of a pose',
+                         'give x, y, z in m and the angle between rotations in rad')
     return Start(
         observation=section.text('observation'),
         names=() if type_name == message_types.POSE else section.texts('names', default=names),

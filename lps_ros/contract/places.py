@@ -3,9 +3,12 @@
 from dataclasses import dataclass
 
 from lps_ros.contract import message_types
+from lps_ros.contract.columns import POSE_COLUMNS
+from lps_ros.contract.poses import encode_pose
 from lps_ros.contract.robot_contract import Contract
 from lps_ros.contract.schema import Action
 from lps_ros.contract.schema import Observation
+import numpy as np
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,6 +17,12 @@ class Place:
 
     observation: str
     columns: tuple[int, ...]
+    is_pose: bool = False
+
+    def of(self, row: np.ndarray) -> np.ndarray:
+        """Return what an action would command to stay there (width,), from the row."""
+        values = row[list(self.columns)]
+        return encode_pose(values[None], 'sixd')[0] if self.is_pose else values
 
 
 def observed_place(contract: Contract, action: Action) -> Place | None:
@@ -21,11 +30,12 @@ def observed_place(contract: Contract, action: Action) -> Place | None:
     Return where the positions that an action commands are observed, None where nothing tells.
 
     Its `start` says so, or what it is `relative_to`; else, for positions of joints, the only
-    required observation that has all of them. Of a pose it is the position alone.
+    required observation that has all of them.
     """
     start = action.limits.start
     if start is not None and action.type == message_types.POSE:
-        return Place(observation=start.observation, columns=(0, 1, 2))
+        return Place(observation=start.observation, columns=tuple(range(len(POSE_COLUMNS))),
+                     is_pose=True)
     if start is not None:
         return _place(contract.observation(start.observation), start.names)
     if action.relative_to is not None:

@@ -11,6 +11,9 @@ import numpy as np
 POSITION_NAMES = ('position.x', 'position.y', 'position.z')
 SIXD_NAMES = ('sixd.r00', 'sixd.r10', 'sixd.r20', 'sixd.r01', 'sixd.r11', 'sixd.r21')
 
+# Of an action's values: what follows the position.
+ROTATION = slice(len(POSITION_NAMES), len(POSITION_NAMES + SIXD_NAMES))
+
 
 def pose_names(rotation: str) -> tuple[str, ...]:
     """Name the dimensions that encode_pose gives."""

@@ -50,7 +50,9 @@ def matrix_from_sixd(columns: np.ndarray) -> np.ndarray:
     first = first / np.maximum(first_length, 1e-12)
     second = columns[:, 3:] - (first * columns[:, 3:]).sum(axis=1, keepdims=True) * first
     second_length = np.linalg.norm(second, axis=1, keepdims=True)
-    if (first_length < 1e-6).any() or (second_length < 1e-6).any():
+    lengths = np.concatenate((first_length, second_length))
+    # What overflows spans nothing either.
+    if not ((lengths >= 1e-6) & (lengths < np.inf)).all():
         raise ValueError('found two parallel or zero columns, expected two that span a plane')
     second = second / second_length
     return np.stack((first, second, np.cross(first, second)), axis=2)
@@ -71,6 +73,32 @@ def quaternion(matrix: np.ndarray) -> np.ndarray:
     best = np.argmax((rows * rows).sum(axis=2), axis=1)
     result = _unit(rows[np.arange(len(m)), best])
     return np.where(result[:, 3:] < 0.0, -result, result)
+
+
+def angle_between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Give the angles (N,), 0 to pi rad, between the rotations of unit quaternions (N, 4)."""
+    near = _nearer(first, second)
+    # Exact for small angles, where the cosine is not.
+    return 4.0 * np.arctan2(np.linalg.norm(near - first, axis=1),
+                            np.linalg.norm(near + first, axis=1))
+
+
+def slerp(first: np.ndarray, second: np.ndarray, share: float) -> np.ndarray:
+    """
+    Give the unit quaternions (N, 4) a share of the shortest turn from `first` to `second`.
+
+    Shoemake, "Animating Rotation with Quaternion Curves", SIGGRAPH 1985.
+    """
+    half = 0.5 * angle_between(first, second)[:, None]
+    # sin(share * half) / sin(half), which has a limit at zero.
+    weights = [part * np.sinc(part * half / np.pi) / np.sinc(half / np.pi)
+               for part in (1.0 - share, share)]
+    return _unit(weights[0] * first + weights[1] * _nearer(first, second))
+
+
+def _nearer(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    # A quaternion and its negative are one rotation.
+    return np.where((first * second).sum(axis=1, keepdims=True) < 0.0, -second, second)
 
 
 def _unit(quaternion: np.ndarray) -> np.ndarray:

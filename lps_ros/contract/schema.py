@@ -110,7 +110,8 @@ class Start:
     """
     How far commands of positions may be from where the robot is.
 
-    `within`, `lag`: read-only float64 (names,), or (3,) for a pose.
+    `within`, `lag`: read-only float64 (names,), or (4,) for a pose: x, y, z in m and the angle in
+    rad.
     """
 
     observation: str
@@ -124,6 +125,8 @@ class Limits:
     """
     What may leave the node, in physical units; read-only float64 (width,).
 
+    Of a pose's rotation `step` and `velocity` are those of a turn, in rad, the same for its six
+    values, and `low` and `high` bound nothing.
     With `send: chunk` the controller keeps `velocity` between the points of a chunk too: a step is
     then at most a `CUBIC_PEAK`-th of what it allows in a period.
     """

@@ -8,25 +8,31 @@ from itertools import pairwise
 from lps_ros.contract import Action
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
+from lps_ros.control.errors import CommandRefused
+from lps_ros.control.orientations import Orientations
 import numpy as np
 
 _AXES = ('x', 'y', 'z')
 
 
-class CommandRefused(ValueError):
-    """A command that no limit can make safe; the message is one line."""
-
-
 class CommandLimiter:
-    """Keeps commands within the limits of a contract; see `apply`."""
+    """
+    Keeps commands within the limits of a contract; see `apply`.
+
+    A pose's rotation has no range; its step is the angle of a turn, in rad, the shortest way.
+    Attribute `orientations`: the rotations among the values.
+    """
 
     def __init__(self, contract: Contract) -> None:
         """Take the limits of every action."""
         self._names = ActionCodec(contract).names
+        self.orientations = Orientations(contract)
         actions = contract.actions
         self._low = np.concatenate([action.limits.low for action in actions])
         self._high = np.concatenate([action.limits.high for action in actions])
         self._period_s = contract.clock.period_ns * 1e-9
+        for _, columns in self.orientations.parts:
+            self._low[columns], self._high[columns] = -np.inf, np.inf
         self._step = np.concatenate([
             action.largest_step(self._period_s) for action in actions])
         # In a period, where a controller passes from one chunk to the next at a velocity.
@@ -49,7 +55,11 @@ class CommandLimiter:
 
     @property
     def step(self) -> np.ndarray:
-        """Largest change of each value (A,) per control tick, infinite where there is none."""
+        """
+        Largest change of each value (A,) per control tick, infinite where there is none.
+
+        Of a pose's rotation each of its six values has the angle, see `Orientations.distance`.
+        """
         return self._step.copy()
 
     def columns(self, key: str) -> slice:
@@ -78,6 +88,7 @@ class CommandLimiter:
         commanded = self._commanded(keys)
         self._refuse_non_finite(physical, commanded)
         known = np.isfinite(previous)
+        physical = self.orientations.normalised(physical, commanded)
         ranged = np.clip(physical, self._low, self._high)
         step = np.multiply(self._step, periods, where=np.isfinite(self._step),
                            out=np.full(len(self._step), np.inf))
@@ -87,15 +98,24 @@ class CommandLimiter:
             up = np.minimum(step, self._turn(-velocity))
         slow = np.where(known, np.clip(np.clip(ranged, previous - down, previous + up),
                                        self._low, self._high), ranged)
+        notes = []
+        for key, columns in self.orientations.parts:
+            slow[columns] = ranged[columns]
+            if (commanded & known)[columns].all():
+                most = step[columns.start]
+                slow[columns], angles = self.orientations.turned(
+                    previous[columns], ranged[None, columns], most)
+                if angles[0] > most + 1e-6:
+                    notes.append(f'{key}.rotation {angles[0]:.4g} limited to {most:.4g} by step')
         command = slow.copy()
         for action, columns in self._boxes:
             if commanded[columns].all():
                 self._keep_in_box(action, command[columns], rows)
-        notes = []
         for wanted, limited, kind in (
                 (physical, ranged, 'range'), (ranged, slow, 'step'), (slow, command, 'workspace')):
             # The codec's own rounding is no clipping.
-            for column in np.flatnonzero(commanded & (np.abs(wanted - limited) > 1e-6)):
+            changed = commanded & (np.abs(wanted - limited) > 1e-6)
+            for column in np.flatnonzero(changed & ~self.orientations.turns):
                 notes.append(f'{self._names[column]} {wanted[column]:.4g} limited to '
                              f'{limited[column]:.4g} by {kind}')
         return np.where(commanded, command, previous), notes
@@ -109,6 +129,7 @@ class CommandLimiter:
         wanted: of the n ticks after that one (n, A). Raises CommandRefused as `apply`.
         """
         self._refuse_non_finite(wanted, np.full(len(command), True))
+        wanted = self.orientations.normalised(wanted)
         commands = np.vstack([command, np.clip(wanted, self._low, self._high)])
         for before, now in pairwise(commands):
             # A whole chunk at every tick: np.clip takes several times as long.
@@ -116,6 +137,9 @@ class CommandLimiter:
             np.minimum(np.maximum(now, self._low), self._high, out=now)
             for action, columns in self._boxes:
                 self._keep_in_box(action, now[columns], rows)
+        for _, columns in self.orientations.parts:
+            commands[1:, columns], _ = self.orientations.turned(
+                command[columns], wanted[:, columns], self._step[columns.start])
         return commands
 
     def _refuse_non_finite(self, values: np.ndarray, commanded: np.ndarray) -> None:

@@ -367,7 +367,7 @@ class Pilot:
             return action
         known = np.isfinite(self._led_in_from)
         return np.where(
-            known, self._led_in_from + share * (action - self._led_in_from), action)
+            known, self._limiter.orientations.between(self._led_in_from, action, share), action)
 
     def moves(self, command: np.ndarray, before: np.ndarray) -> bool:
         """Tell whether a command (A,) after another moves the robot so that a camera sees it."""

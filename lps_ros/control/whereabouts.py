@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from lps_ros.contract import ActionCodec
 from lps_ros.contract import Contract
 from lps_ros.contract import observed_place
+from lps_ros.control.errors import CommandRefused
 from lps_ros.control.limits import CommandLimiter
-from lps_ros.control.limits import CommandRefused
 import numpy as np
 
 _ROUNDING = 1e-9
@@ -18,11 +18,15 @@ class Whereabouts:
     Compares commands (A,) with where the robot is by its observations.
 
     Methods take rows by key, (W,) each. What nothing observes, see `observed_place`, is NaN.
+    Rotations are as far apart as the angle between them, in rad.
     """
 
     def __init__(self, contract: Contract, limiter: CommandLimiter) -> None:
         """Take where each action is observed, and how far its commands may be from there."""
-        self._names = ActionCodec(contract).names
+        self._names = list(ActionCodec(contract).names)
+        self._orientations = limiter.orientations
+        for key, columns in self._orientations.parts:
+            self._names[columns] = [f'{key}.rotation'] * (columns.stop - columns.start)
         step = self._step = limiter.step
         # Without a `start` a motion may begin at the command in force if that is a step away.
         self._within = np.where(np.isfinite(step), step, 0.0)
@@ -32,21 +36,21 @@ class Whereabouts:
             place = observed_place(contract, action)
             if place is None:
                 continue
-            first = limiter.columns(action.key).start
-            columns = slice(first, first + len(place.columns))
-            self._places.append((action.key, place.observation, columns, list(place.columns)))
+            columns = limiter.columns(action.key)
+            self._places.append((action.key, place, columns))
             start = action.limits.start
             if start is not None:
-                self._within[columns] = self._start[columns] = start.within
+                self._within[columns] = self._start[columns] = _each(
+                    start.within, action.width)
             if start is not None and start.lag is not None:
-                self._lag[columns] = start.lag
+                self._lag[columns] = _each(start.lag, action.width)
 
     def observed(self, rows: Mapping[str, np.ndarray]) -> np.ndarray:
         """Return where the robot is (A,)."""
         where = np.full(len(self._names), np.nan)
-        for _, key, columns, observed in self._places:
-            if key in rows:
-                where[columns] = rows[key][observed]
+        for _, place, columns in self._places:
+            if place.observation in rows:
+                where[columns] = place.of(rows[place.observation])
         return where
 
     def begin(
@@ -61,25 +65,28 @@ class Whereabouts:
         could be, and was never or not recently commanded.
         """
         observed = self.observed(rows)
-        left = ~(np.abs(in_force - observed) <= self._within) & np.isfinite(observed)
+        distance = self._orientations.distance(in_force, observed)
+        left = ~(distance <= self._within) & np.isfinite(observed)
         begin = np.where(left, observed, in_force)
-        for key, observation, columns, _ in self._places:
+        for key, place, columns in self._places:
             known = begin if recent else observed
             if (keys is None or key in keys) and np.isnan(known[columns]).any():
                 raise CommandRefused(
-                    f"where {key} is cannot be told without observation '{observation}'")
+                    f"where {key} is cannot be told without observation "
+                    f"'{place.observation}'")
         return begin
 
     def check_start(self, physical: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """Raise CommandRefused where a first command (A,) lies too far from where the robot is."""
         observed = self.observed(rows)
-        distance = np.abs(physical - observed)
+        distance = self._orientations.distance(
+            self._orientations.normalised(physical), observed)
         # Not-a-number is too far as well, where there is a limit.
         for i in np.flatnonzero(np.isfinite(self._start) & ~(distance <= self._start)):
+            one = 'one' if self._orientations.turns[i] else f'{observed[i]:.4g}'
             raise CommandRefused(
-                f'{self._names[i]} begins {distance[i]:.4g} from the observed {observed[i]:.4g}, '
-                f'expected at most {self._start[i]:.4g}; bring the robot to where demonstrations '
-                'start')
+                f'{self._names[i]} begins {distance[i]:.4g} from the observed {one}, expected '
+                f'at most {self._start[i]:.4g}; bring the robot to where demonstrations start')
 
     def check_led_in(self, command: np.ndarray, begin: np.ndarray) -> None:
         """
@@ -87,7 +94,7 @@ class Whereabouts:
 
         Range and box lead there at once, from a place that is beyond them.
         """
-        distance = np.abs(command - begin)
+        distance = self._orientations.distance(command, begin)
         for i in np.flatnonzero(distance > self._step + _ROUNDING):
             raise CommandRefused(
                 f'{self._names[i]} begins at {begin[i]:.4g}, {distance[i]:.4g} from the nearest '
@@ -97,9 +104,16 @@ class Whereabouts:
     def check_follows(self, in_force: np.ndarray, rows: Mapping[str, np.ndarray]) -> None:
         """Raise CommandRefused where the robot is too far from the command in force (A,)."""
         observed = self.observed(rows)
-        for i in np.flatnonzero(
-                np.isfinite(self._lag) & ~(np.abs(in_force - observed) <= self._lag)):
+        distance = self._orientations.distance(in_force, observed)
+        for i in np.flatnonzero(np.isfinite(self._lag) & ~(distance <= self._lag)):
+            found = (f'observed {distance[i]:.4g} away' if self._orientations.turns[i] else
+                     f'commanded to {in_force[i]:.4g}, observed at {observed[i]:.4g}')
             raise CommandRefused(
-                f'{self._names[i]} does not follow: commanded to {in_force[i]:.4g}, observed at '
-                f'{observed[i]:.4g}, expected at most {self._lag[i]:.4g} apart; see whether its '
-                'controller is active and no protective stop holds the arm')
+                f'{self._names[i]} does not follow: {found}, expected at most '
+                f'{self._lag[i]:.4g} apart; see whether its controller is active and no '
+                'protective stop holds the arm')
+
+
+def _each(distances: np.ndarray, width: int) -> np.ndarray:
+    """Give every value (width,) of an action its distance; the last one is of all that is left."""
+    return np.pad(distances, (0, width - len(distances)), mode='edge')

@@ -8,6 +8,21 @@ from rclpy.lifecycle import LifecycleNode
 _UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 
+def company(node: LifecycleNode, contract: Contract | None) -> str:
+    """
+    Return which other node keeps this one from commanding, in one line, or nothing.
+
+    contract: None where it does not command itself.
+    """
+    return namesakes(node) or ('' if contract is None else foreign_publishers(node, contract))
+
+
+def nobody_listens(topics: list[str]) -> str:
+    """Return what to do about topics without a subscriber, in one line, or nothing."""
+    return (f'nobody listens to {", ".join(topics)}; start the controller, or compare topic and '
+            'namespace with it' if topics else '')
+
+
 def namesakes(node: LifecycleNode) -> str:
     """Return that another node has this one's name, in one line, or nothing."""
     own = (node.get_name(), node.get_namespace())

@@ -16,8 +16,8 @@ from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
 from lps_ros.control.tick_record import tick_record
 from lps_ros.nodes.policy_bundle import BundleFacts
-from lps_ros.nodes.policy_company import foreign_publishers
-from lps_ros.nodes.policy_company import namesakes
+from lps_ros.nodes.policy_company import company
+from lps_ros.nodes.policy_company import nobody_listens
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.policy_outputs import PolicyOutputs
 from lps_ros.nodes.policy_parameters import PolicyParameters
@@ -172,9 +172,7 @@ class PolicyControl:
 
     def unheard(self) -> str:
         """Return which command topics nobody listens to, in one line, or nothing."""
-        unheard = self._outputs.unheard()
-        return (f'nobody listens to {", ".join(unheard)}; start the controller, or compare topic '
-                'and namespace with it' if unheard else '')
+        return nobody_listens(self._outputs.unheard())
 
     def why_not_acting(self) -> tuple[Reason, ...]:
         """Return the last tick's reasons, and what none finds while nobody asks for plans."""
@@ -325,9 +323,7 @@ class PolicyControl:
             self._complaints.tell('others', others)
 
     def _company(self) -> str:
-        """Return which other node keeps this one from commanding, in one line, or nothing."""
-        return namesakes(self._node) or (
-            '' if self._operator else foreign_publishers(self._node, self.facts.contract))
+        return company(self._node, None if self._operator else self.facts.contract)
 
     def _look_for_listeners(self) -> None:
         """Disarm where a controller has gone; where one has come, lead it in like the others."""

@@ -194,8 +194,29 @@ FAULTS = [
      'Float64MultiArray does not use, expected names | unit; remove it'),
     ('actions/3/stop', 'zeros', 'actions.pose.stop: found zeros for positions, expected hold; a '
      'stop must not send the robot to its zero position'),
-    ('actions/4/fields', ['velocity', 'position'], 'actions.servo.stop: found zeros for positions,'
-     ' expected hold; a stop must not send the robot to its zero position'),
+    ('actions/4', {'key': 'servo', 'topic': 'servo', 'type': 'sensor_msgs/msg/JointState',
+                   'fields': ['position'], 'names': ['c'], 'scale': {'low': [-1], 'high': [1]},
+                   'stop': 'zeros'},
+     'actions.servo.stop: found zeros for positions, expected hold; a stop must not send the '
+     'robot to its zero position'),
+    ('actions/4/fields', ['velocity', 'position'], 'actions.servo.fields: found velocity, '
+     'position, expected position alone, or no position; a stop that holds would leave the '
+     'velocity or effort in force; use a JointTrajectory, or one of the fields'),
+    ('actions/3/limits', {'low': [0, -1, 0, -1, -1, -0.1, -1, -1, -0.1]}, 'actions.pose.limits.'
+     'low[5]: found -0.1 for a rotation, expected -1, or the scale; remove low of the rotation, '
+     'which no range bounds; bound its turn by step and velocity, in rad'),
+    ('actions/3/limits', {'high': [1, 1, 1, 1, 1, 1, 1, 1, 0.5]}, 'actions.pose.limits.high[8]: '
+     'found 0.5 for a rotation, expected 1, or the scale; remove high of the rotation, which no '
+     'range bounds; bound its turn by step and velocity, in rad'),
+    ('actions/3/limits', {'step': [0.01, 0.01, 0.01, 0.1, 0.1, 0.2, 0.1, 0.1, 0.1]}, 'actions.pose'
+     '.limits.step[5]: found 0.2 with step[3] 0.1, expected one number for all of a rotation; '
+     'give the largest turn per control tick, in rad, six times'),
+    ('actions/3/limits', {'velocity': [1, 1, 1, 2, 2, 2, 2, 2, 1]}, 'actions.pose.limits.velocity'
+     '[8]: found 1 with velocity[3] 2, expected one number for all of a rotation; give the '
+     'largest turn per second, in rad, six times'),
+    ('actions/3/limits', {'start': {'observation': 'tool', 'within': [1, 1, 1]}}, 'actions.pose.'
+     'limits.start.within: found 3 numbers, expected 4 of a pose; give x, y, z in m and the angle '
+     'between rotations in rad'),
     ('actions/1/stop', 'zeros', 'actions.gripper.stop: found zeros for numbers without unit, '
      "expected zeros for velocities or efforts only; use hold for positions; else declare the "
      "unit, such as 'rad/s' or 'Nm'"),

@@ -38,7 +38,7 @@ actions:
   - {key: pose, topic: target_pose, type: geometry_msgs/msg/PoseStamped, frame_id: base_link,
      scale: {low: [0, -1, 0, -1, -1, -1, -1, -1, -1], high: [1, 1, 1, 1, 1, 1, 1, 1, 1]},
      limits: {step: [0.01, 0.01, 0.01, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1],
-              start: {observation: tool, within: [0.1, 0.1, 0.1], lag: [0.1, 0.1, 0.1]}},
+              start: {observation: tool, within: [0.1, 0.1, 0.1, 0.5], lag: [0.1, 0.1, 0.1, 0.5]}},
      stop: hold}
   - {key: servo, topic: servo, type: sensor_msgs/msg/JointState, fields: [velocity], names: [c],
      scale: {low: [-1], high: [1]}, limits: {velocity: [5]}, stop: zeros}
@@ -95,11 +95,6 @@ LINES = [
        f'actions.{key}.limits: no start, so the first command may lie anywhere, and {FOLLOWS}'
        'observe where it is and write `start: {observation: ..., within: [...], lag: [...]}`')
       for action, key in ((GRIPPER, 'gripper'), (POSE, 'pose'))),
-    ([(f'{SERVO}/fields', ['position', 'velocity']), (f'{SERVO}/stop', 'hold'),
-      (f'{SERVO}/scale', {'low': [-1, -1], 'high': [1, 1]}),
-      (f'{SERVO}/limits/velocity', [1, 1])],
-     f'actions.servo.limits: no start, so the first command may lie anywhere, and {FOLLOWS}'
-     'command `fields: [position]` alone and give it a start'),
     *(([(f'{action}/limits/start/lag', REMOVE)],
        f'actions.{key}.limits.start: no lag, so {FOLLOWS}write `lag: [...]`, more than it lags at '
        'full speed, or than a gripper grips')
@@ -107,9 +102,16 @@ LINES = [
     ([(f'{ARM}/limits/start/within', [0.2, 6])],
      'actions.arm.limits.start.within[1]: 6 is as wide as the range, so it refuses nothing; write '
      'the largest distance that is sound'),
-    ([(f'{POSE}/limits/start/lag', [1, 0.1, 0.1])],
+    ([(f'{POSE}/limits/start/lag', [1, 0.1, 0.1, 0.5])],
      'actions.pose.limits.start.lag[0]: 1 is as wide as the range, so it refuses nothing; write '
      'the largest distance that is sound'),
+    ([(f'{POSE}/limits/start/within', [0.1, 0.1, 0.1, 3.2])],
+     'actions.pose.limits.start.within[3]: 3.2 is as wide as the range, so it refuses nothing; '
+     'write the largest distance that is sound'),
+    ([(f'{POSE}/limits/step', [0.01, 0.01, 0.01, *[3.2] * 6])],
+     'actions.pose.limits: step as wide as the range, so a plan may send the robot through its '
+     'range within one period; write `velocity: [...]`, the largest change per second that you '
+     'want to see'),
     ([(f'{TWIST}/limits/workspace', REMOVE)],
      'actions.twist.limits: no workspace, so nothing keeps the tool from the table or from '
      'people; observe its pose in base_link and write `workspace: {observation: ..., low: '
@@ -129,6 +131,7 @@ def test_a_gate_that_is_absent_or_does_nothing_is_one_line(edits, line):
 @pytest.mark.parametrize('edits', [
     [(f'{FRONT}/max_identical', 30)],
     [(f'{TWIST}/fields', ['angular.x', 'angular.z']), (f'{TWIST}/limits/workspace', REMOVE)],
+    [(f'{POSE}/limits/step', [0.01, 0.01, 0.01, *[3.1] * 6])],
     [(f'{TWIST}/limits/step', REMOVE), (f'{TWIST}/limits/velocity', [5, 20])],
     [(f'{POSE}/limits/workspace', {
         'observation': 'tool', 'low': [0, 0, 0], 'high': [0.5, 0.5, 0.5]})],

@@ -80,6 +80,19 @@ def test_the_last_command_may_be_observed():
     assert parse_contract(text).action('gripper').topic == '/touch'
 
 
+@pytest.mark.parametrize('scale', [0.2, 1, 2])
+def test_a_rotation_has_no_range_but_may_say_so(scale):
+    """Of what a network gives any scale is sound, as are limits that bound nothing."""
+    low, high = [0, -1, 0, *[-scale] * 6], [1, 1, 1, *[scale] * 6]
+    for least in {scale, min(scale, 1)}:
+        contract = parse_contract(edited(
+            ('actions/3/scale', {'low': low, 'high': high}),
+            ('actions/3/limits', {
+                'low': [0.1, -1, 0, *[-least] * 6], 'high': [1, 1, 1, *[least] * 6],
+                'step': [1, 2, 3, 4, 4, 4, 4, 4, 4]})))
+        assert contract.action('pose').limits.low[3] == -least
+
+
 @pytest.mark.parametrize(('unit', 'rests'), [
     ('rad/s', True), ('m / s', True), ('m/s, rad/s', True), ('m/s^2', True), ('N', True),
     ('Nm', True), ('N m', True), ('N, Nm', True), ('rad', False), ('m', False),

@@ -38,16 +38,16 @@ def test_what_an_action_is_relative_to_and_a_start_say_more():
 
 
 def test_of_other_channels_only_a_start_tells():
-    tool = {'start': {'observation': 'tool', 'within': [1, 1, 1]}}
+    tool = {'start': {'observation': 'tool', 'within': [1, 1, 1, 1]}}
     assert _place(key='pose') is None
-    assert _place(('actions/3/limits', tool), key='pose') == ('tool', (0, 1, 2))
+    assert _place(('actions/3/limits', tool), key='pose') == ('tool', tuple(range(7)))
     touch = {'start': {'observation': 'touch', 'names': ['right'], 'within': [1]}}
     assert _place(('actions/1/names', ['a']), key='gripper') is None
     assert _place(('actions/1/limits', touch), key='gripper') == ('touch', (1,))
 
 
 @pytest.mark.parametrize(('fields', 'place'), [
-    (['position'], ('joints', (1,))), (['velocity'], None), (['position', 'velocity'], None)])
+    (['position'], ('joints', (1,))), (['velocity'], None), (['velocity', 'effort'], None)])
 def test_of_joint_states_positions_alone_are_places(fields, place):
     width = {'low': [-1] * len(fields), 'high': [1] * len(fields)}
     assert _place(('actions/4/fields', fields), ('actions/4/names', ['a']),

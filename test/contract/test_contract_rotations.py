@@ -4,10 +4,12 @@ from lps_ros.contract.derived import relative_pose
 from lps_ros.contract.poses import decode_pose
 from lps_ros.contract.poses import encode_pose
 from lps_ros.contract.poses import pose_names
+from lps_ros.contract.rotations import angle_between
 from lps_ros.contract.rotations import matrix_from_sixd
 from lps_ros.contract.rotations import quaternion
 from lps_ros.contract.rotations import rotation_matrix
 from lps_ros.contract.rotations import sixd
+from lps_ros.contract.rotations import slerp
 from lps_ros.contract.rotations import yaw
 import numpy as np
 from ogbench.manipspace import lie
@@ -150,3 +152,32 @@ def test_periodic_joins_cosine_and_sine_of_each_joint():
     np.testing.assert_allclose(
         periodic(angles),
         [[1, 0, 0, 1], [-1, 0, 0.5, np.sqrt(3) / 2]], atol=1e-12)
+
+
+def test_the_angle_between_rotations_is_that_of_the_turn():
+    for turn in (0.0, 1e-9, 0.3, np.pi - 1e-9, np.pi):
+        for axis in np.eye(3):
+            q = np.array([[*np.sin(turn / 2) * axis, np.cos(turn / 2)]])
+            for sign in (1.0, -1.0):
+                np.testing.assert_allclose(
+                    angle_between(np.array([LEVEL], float), sign * q), turn, atol=1e-12)
+
+
+def test_a_share_of_a_turn_is_that_of_its_angle_the_shortest_way():
+    unit = QUATERNIONS / np.linalg.norm(QUATERNIONS, axis=1, keepdims=True)
+    first, second = unit, np.roll(unit, 1, axis=0)
+    whole = angle_between(first, second)
+    assert (whole <= np.pi).all()
+    for share in (0.0, 0.25, 0.5, 1.0):
+        for sign in (1.0, -1.0):
+            between = slerp(first, sign * second, share)
+            np.testing.assert_allclose(angle_between(first, between), share * whole, atol=1e-9)
+            np.testing.assert_allclose(
+                angle_between(between, second), (1 - share) * whole, atol=1e-9)
+    np.testing.assert_allclose(slerp(unit, unit, 0.3), unit, atol=1e-12)
+
+
+def test_columns_that_overflow_are_no_rotation():
+    with np.errstate(over='ignore', invalid='ignore'):
+        with pytest.raises(ValueError, match='expected two that span a plane'):
+            matrix_from_sixd(np.array([[1e200, 0, 0, 0, 1e200, 0]]))

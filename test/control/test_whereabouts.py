@@ -43,7 +43,7 @@ _POSE = _CONTRACT.replace("""    type: trajectory_msgs/msg/JointTrajectory
     frame_id: base_link
     scale: {low: [-1, -1, -1, -1, -1, -1, -1, -1, -1], high: [1, 1, 1, 1, 1, 1, 1, 1, 1]}
     limits:
-""").replace(_START, '      start: {observation: tool, within: [0.1, 0.1, 0.1]}\n')
+""").replace(_START, '      start: {observation: tool, within: [0.1, 0.1, 0.1, 0.5]}\n')
 # Velocities, then a, b, c; the action commands c, a.
 _JOINTS = {'joints': np.array([9.0, 9.0, 9.0, 1.0, 9.0, 2.0])}
 
@@ -124,11 +124,13 @@ def test_a_robot_that_does_not_follow_is_told_by_name(joints):
         'whether its controller is active and no protective stop holds the arm')
 
 
-def test_of_a_pose_the_position_is_compared():
+def test_of_a_pose_the_position_and_the_turn_are_compared():
     pose = _whereabouts(_POSE)
     rows = {'tool': np.array([0.4, 0.0, 0.2, 0.0, 0.0, 0.0, 1.0])}
-    pose.check_start(np.array([9, 0.45, 0.05, 0.2, 9, 9, 9, 9, 9, 9]), rows)
+    pose.check_start(np.array([9, 0.45, 0.05, 0.2, 9, 0, 0, 4, 9, 0]), rows)
+    with pytest.raises(CommandRefused, match='arm.rotation begins 1.571 from the observed one'):
+        pose.check_start(np.array([9, 0.45, 0.05, 0.2, 0, 9, 0, -9, 0, 0]), rows)
     with pytest.raises(CommandRefused, match='arm.position.y begins 0.15'):
         pose.check_start(np.array([0, 0.4, 0.15, 0.2, 1, 0, 0, 0, 1, 0.0]), rows)
     np.testing.assert_array_equal(
-        pose.begin(np.full(10, np.nan), rows), [np.nan, 0.4, 0, 0.2, *[np.nan] * 6])
+        pose.begin(np.full(10, np.nan), rows), [np.nan, 0.4, 0, 0.2, 1, 0, 0, 0, 1, 0])
