@@ -1,26 +1,74 @@
 """Which other nodes are about: those that command too, and those that listen."""
 
+import time
+
 from lps_ros.contract import Contract
 from lps_ros.contract.topics import teleop_topic
+from lps_ros.control.gates import Reason
+from lps_ros.nodes.policy_outputs import PolicyOutputs
 from rclpy.lifecycle import LifecycleNode
+
+_GRAPH_INTERVAL_S = 0.5
 
 # What the middleware calls a node whose topics it has heard of, but not its name.
 _UNKNOWN_NAME = '_NODE_NAME_UNKNOWN_'
 
 
-def company(node: LifecycleNode, contract: Contract | None) -> str:
+class PolicyCompany:
     """
-    Return which other node keeps this one from commanding, in one line, or nothing.
+    Watches who else commands the robot, and who listens to the commands.
 
-    contract: None where it does not command itself.
+    contract: None for a shadow, which commands nothing.
     """
-    return namesakes(node) or ('' if contract is None else foreign_publishers(node, contract))
 
+    def __init__(
+            self, node: LifecycleNode, outputs: PolicyOutputs,
+            contract: Contract | None) -> None:
+        self._node = node
+        self._outputs = outputs
+        self._contract = contract
+        self._graph_due_s = 0.0
+        self.begin()
 
-def nobody_listens(topics: list[str]) -> str:
-    """Return what to do about topics without a subscriber, in one line, or nothing."""
-    return (f'nobody listens to {", ".join(topics)}; start the controller, or compare topic and '
-            'namespace with it' if topics else '')
+    def begin(self) -> None:
+        """Take who listens now."""
+        self._without_listener = self._outputs.unheard()
+
+    def others(self) -> str:
+        """Return which other node keeps this one from commanding, in one line, or nothing."""
+        return namesakes(self._node) or (
+            '' if self._contract is None else foreign_publishers(self._node, self._contract))
+
+    def unheard(self) -> str:
+        """Return which command topics nobody listens to, in one line, or nothing."""
+        topics = self._outputs.unheard()
+        return (f'nobody listens to {", ".join(topics)}; start the controller, or compare topic '
+                'and namespace with it' if topics else '')
+
+    def intruder(self) -> Reason | None:
+        """Return, twice a second, why to disarm on account of another node."""
+        if time.monotonic() < self._graph_due_s:
+            return None
+        self._graph_due_s = time.monotonic() + _GRAPH_INTERVAL_S
+        others = self.others()
+        return Reason(subject='command', text=others, disarms=True) if others else None
+
+    def change_of_listeners(self) -> Reason | None:
+        """
+        Return why to stop now that others listen than at the last call.
+
+        Where a controller has gone, a person has to see to it; one that has come is led in like
+        the others.
+        """
+        before, now = self._without_listener, self._outputs.unheard()
+        self._without_listener = now
+        if gone := sorted({*now} - {*before}):
+            return Reason(subject='command', disarms=True, text=(
+                f'nobody listens to {", ".join(gone)} any more; see to the controller'))
+        if come := sorted({*before} - {*now}):
+            return Reason(subject='command', text=(
+                f'{", ".join(come)} has found a listener; the motion begins anew'))
+        return None
 
 
 def namesakes(node: LifecycleNode) -> str:

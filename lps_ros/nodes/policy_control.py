@@ -16,8 +16,7 @@ from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
 from lps_ros.control.tick_record import tick_record
 from lps_ros.nodes.policy_bundle import BundleFacts
-from lps_ros.nodes.policy_company import company
-from lps_ros.nodes.policy_company import nobody_listens
+from lps_ros.nodes.policy_company import PolicyCompany
 from lps_ros.nodes.policy_inputs import PolicyInputs
 from lps_ros.nodes.policy_outputs import PolicyOutputs
 from lps_ros.nodes.policy_parameters import PolicyParameters
@@ -35,7 +34,6 @@ from rclpy.parameter import Parameter
 _LOG_INTERVAL_S = 2.0
 # Control periods of steady time without a new reading after which the clock counts as stopped.
 _STALLED_PERIODS = 5
-_GRAPH_INTERVAL_S = 0.5
 # A tick has to take what is left. A camera of 60 Hz sends two frames meanwhile; five are kept.
 _COLLECT_INTERVAL_S = 0.02
 # Time to the next tick in which everything else but planning may be done.
@@ -80,6 +78,7 @@ class PolicyControl:
             lock_step=lambda: self._lock_step)
         shadow = settings['shadow']
         self._outputs = PolicyOutputs(node, facts.contract, shadow=shadow)
+        self._company = PolicyCompany(node, self._outputs, None if shadow else facts.contract)
         self._operator = OperatorCommands(node, facts.contract) if shadow else None
         people = [DeadMan(node, settings, authority, self.heed_people)]
         if not shadow:
@@ -87,7 +86,7 @@ class PolicyControl:
         self._parts: list[Any] = [
             self._inputs, self._outputs, self._records, *people, *filter(None, [self._operator])]
         self._loop: TickLoop | None = None
-        self._graph_due_s = self._collect_due_s = 0.0
+        self._collect_due_s = 0.0
 
     @property
     def running(self) -> bool:
@@ -114,7 +113,7 @@ class PolicyControl:
         if self._operator is not None:
             self._operator.reset()
         self._refused_at: int | None = None
-        self._unheard = self._outputs.unheard()
+        self._company.begin()
         self._watch = ClockWatch(
             simulated=simulated, still_s=_STALLED_PERIODS * clock.period_ns * 1e-9,
             period_s=clock.period_ns * 1e-9)
@@ -168,11 +167,11 @@ class PolicyControl:
 
     def why_not_to_arm(self) -> str:
         """Return what keeps the policy from being armed, in one line, or nothing."""
-        return self._process.death or self._company()
+        return self._process.death or self._company.others()
 
     def unheard(self) -> str:
         """Return which command topics nobody listens to, in one line, or nothing."""
-        return nobody_listens(self._outputs.unheard())
+        return self._company.unheard()
 
     def why_not_acting(self) -> tuple[Reason, ...]:
         """Return the last tick's reasons, and what none finds while nobody asks for plans."""
@@ -313,32 +312,22 @@ class PolicyControl:
 
     def _look_for_others(self) -> None:
         """Disarm where somebody else commands the robot, or say so where it is disarmed."""
-        if time.monotonic() < self._graph_due_s:
-            return
-        self._graph_due_s = time.monotonic() + _GRAPH_INTERVAL_S
-        others = self._company()
-        if others and self._authority.armed:
-            self._halt(Reason(subject='command', text=others, disarms=True))
-        elif others:
-            self._complaints.tell('others', others)
-
-    def _company(self) -> str:
-        return company(self._node, None if self._operator else self.facts.contract)
+        intruder = self._company.intruder()
+        if intruder is not None and self._authority.armed:
+            self._halt(intruder)
+        elif intruder is not None:
+            self._complaints.tell('others', intruder.text)
 
     def _look_for_listeners(self) -> None:
-        """Disarm where a controller has gone; where one has come, lead it in like the others."""
+        """Stop where a controller has gone or come, or say so where nothing moves."""
         if self._operator is not None or self._lock_step:
             return
-        before, self._unheard = self._unheard, self._outputs.unheard()
-        if self._unheard:
-            self._complaints.tell('unheard', self.unheard())
-        gone, come = set(self._unheard) - set(before), set(before) - set(self._unheard)
-        if gone and self._authority.armed:
-            self._halt(Reason(subject='command', disarms=True, text=(
-                f'nobody listens to {", ".join(sorted(gone))} any more; see to the controller')))
-        elif come and self.source == Source.POLICY:
-            self._halt(Reason(subject='command', text=(
-                f'{", ".join(sorted(come))} has found a listener; the motion begins anew')))
+        if unheard := self.unheard():
+            self._complaints.tell('unheard', unheard)
+        change = self._company.change_of_listeners()
+        if change is not None and (
+                self._authority.armed if change.disarms else self.source == Source.POLICY):
+            self._halt(change)
 
     def _collect(self) -> None:
         self._collect_due_s = time.monotonic() + _COLLECT_INTERVAL_S
