@@ -13,6 +13,9 @@ ACKNOWLEDGE_S = 0.02
 # 3 s, and the simulator repeats its observations every second.
 HELD_UP_S = 10.0
 
+# The longest that what comes last, and is not to be lost, holds up an end.
+LAST_WORD_S = 5.0
+
 
 def acknowledged(publishers: Iterable[Publisher], wait_s: float = ACKNOWLEDGE_S) -> bool:
     """

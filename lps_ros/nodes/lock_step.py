@@ -46,11 +46,11 @@ class LockStep:
     @property
     def condition(self) -> str:
         """Return what is being waited for."""
-        if self._world.progress.done:
+        if self._world.progress.done and not self._end_untold:
             return 'episode done, waiting for a reset'
         missing = [name for name, value in (('motion', self._motion), ('gripper', self._opening_m))
                    if value is None]
-        if not missing:
+        if self._due:
             return f'waiting for a subscriber to acknowledge tick {self._tick}'
         return f'waiting for the {" and ".join(missing)} command of tick {self._tick}'
 
@@ -65,7 +65,9 @@ class LockStep:
         self._opening_m: float | None = None
         self._tick += 1
         self._tick_ns = self._clock.time_ns(self._tick)
-        self._world.publish_tick(self._tick_ns)
+        # That the episode is over makes others stop and save, so all else has to be there first.
+        self._end_untold = self._world.progress.done
+        self._world.publish_tick(self._tick_ns, progress=not self._end_untold)
         self._began_s = time.monotonic()
         self._clock_due_s = self._began_s + _CLOCK_REPEAT_S
         self._sensors_due_s = self._began_s + _SENSORS_REPEAT_S
@@ -114,23 +116,32 @@ class LockStep:
 
     def wait_s(self) -> float:
         """Return the time until `poll` is due again, in seconds."""
-        return 0.0 if self._commanded else max(0.0, self._clock_due_s - time.monotonic())
+        return 0.0 if self._due else max(0.0, self._clock_due_s - time.monotonic())
 
     @property
     def _commanded(self) -> bool:
         return self._motion is not None and self._opening_m is not None
 
+    @property
+    def _due(self) -> bool:
+        """Whether there is something to do once all have the tick."""
+        return self._commanded or self._end_untold
+
     def _received(self, wait_s: float) -> bool:
         if self._world.topics.received(wait_s):
             return True
-        if not self._commanded or time.monotonic() - self._began_s < HELD_UP_S:
+        if not self._due or time.monotonic() - self._began_s < HELD_UP_S:
             return False
         self._complaint = (f'a subscriber has not acknowledged tick {self._tick} for '
                            f'{HELD_UP_S:g} s; it may miss it')
         return True
 
     def _go_on(self) -> None:
-        if not self._commanded or not self._received(ACKNOWLEDGE_S):
+        if not self._due or not self._received(ACKNOWLEDGE_S):
+            return
+        if self._end_untold:
+            self._end_untold = False
+            self._world.tell_progress(self._tick_ns)
             return
         self._world.robot.command(self._motion, self._opening_m)
         self._world.robot.advance(STEPS_PER_PERIOD)

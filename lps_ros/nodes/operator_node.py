@@ -163,6 +163,8 @@ class OperatorNode(Node):
         self._loop.stop()
         status = self._view.status
         if recorder:
+            yield from self._calls.until(
+                self._heard, 'a subscriber does not acknowledge the last commands')
             outcome = 'success' if status['placed'] else 'failure'
             yield from self._calls.trigger(f'{recorder}/save_{outcome}')
         self._results.append(status)
@@ -175,8 +177,10 @@ class OperatorNode(Node):
 
         A command is not overwritten before all who listen, the recorder too, have it.
         """
-        return (self._view.shows(tick_ns, _CLOCK.period_ns)
-                and acknowledged((self._arm, self._gripper)))
+        return self._view.shows(tick_ns, _CLOCK.period_ns) and self._heard()
+
+    def _heard(self) -> bool:
+        return acknowledged((self._arm, self._gripper))
 
     def _on_tick(self, tick: int, time_ns: int, skipped: int) -> None:
         status = self._view.status

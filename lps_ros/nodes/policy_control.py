@@ -15,6 +15,7 @@ from lps_ros.control.pilot import Pilot
 from lps_ros.control.planning import Steering
 from lps_ros.control.planning_process import PlanningProcess
 from lps_ros.control.tick_record import tick_record
+from lps_ros.nodes.acknowledgement import LAST_WORD_S
 from lps_ros.nodes.policy_bundle import BundleFacts
 from lps_ros.nodes.policy_company import PolicyCompany
 from lps_ros.nodes.policy_inputs import PolicyInputs
@@ -41,6 +42,8 @@ _CHORES_S = 0.01
 # Time to the next tick in which pictures can be made ready for a plan. Right after a tick one is
 # asked for in any case.
 _ASKING_S = 0.005
+# The longest wait for the stop to arrive when the node is deactivated.
+_STOPPED_S = 1.0
 # A reading of both clocks that took longer than this says nothing of either.
 _ONE_INSTANT_S = 0.005
 
@@ -130,9 +133,9 @@ class PolicyControl:
         self.source, self.reasons = Source.NONE, ()
         if self._lock_step:
             # Nothing real moves, and a recorder must not lose the last command to the stop.
-            self._outputs.confirm()
+            self._outputs.confirm(LAST_WORD_S)
         self._outputs.send(self._pilot.stop(self._now_ns()))
-        self._outputs.confirm()
+        self._outputs.confirm(_STOPPED_S)
         self._records.end(**self._counts())
 
     def close(self) -> None:

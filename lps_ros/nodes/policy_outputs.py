@@ -13,11 +13,8 @@ from lps_ros.nodes.acknowledgement import acknowledged
 from lps_ros.nodes.qos import COMMAND
 from lps_ros.nodes.ros_messages import message_class
 from lps_ros.nodes.ros_messages import to_ros
-from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.publisher import Publisher
-
-_ACKNOWLEDGE_S = 0.5
 
 
 class PolicyOutputs:
@@ -61,10 +58,9 @@ class PolicyOutputs:
         """Tell whether every reliable subscriber has the last commands."""
         return acknowledged(self._commands.values())
 
-    def confirm(self) -> None:
-        """Wait until the subscribers have the last commands, at most half a second each."""
-        for publisher in self._commands.values():
-            publisher.wait_for_all_acked(Duration(seconds=_ACKNOWLEDGE_S))
+    def confirm(self, longest_s: float) -> None:
+        """Wait until the subscribers have the last commands."""
+        acknowledged(self._commands.values(), longest_s)
 
     def close(self) -> None:
         """Take the publishers down."""

@@ -48,17 +48,24 @@ class RobotWorld:
         self.topics.clock(time_ns)
         self.topics.state(self.robot.state(), time_ns)
 
-    def publish_tick(self, time_ns: int, *, picture: bool = True) -> None:
+    def publish_tick(
+            self, time_ns: int, *, picture: bool = True, progress: bool = True) -> None:
         """Publish all that belongs to a control tick, then that it has passed."""
         self.topics.clock(time_ns)
-        self.repeat_tick(time_ns, picture=picture)
+        self.repeat_tick(time_ns, picture=picture, progress=progress)
         self.topics.clock(time_ns + AFTER_TICK_NS)
 
-    def repeat_tick(self, time_ns: int, *, picture: bool = True) -> None:
+    def repeat_tick(
+            self, time_ns: int, *, picture: bool = True, progress: bool = True) -> None:
         """Publish a tick's messages without the clock, for a late joiner or after a loss."""
         state = self.robot.state()
         self.topics.state(state, time_ns)
         self.topics.goal(state.goal, time_ns)
         if picture and self._picture is not None:
             self.topics.picture(self.robot, self._picture.width, self._picture.height, time_ns)
+        if progress:
+            self.tell_progress(time_ns)
+
+    def tell_progress(self, time_ns: int) -> None:
+        """Publish how far the task is."""
         self.topics.progress(self.robot.progress, self._episode, time_ns)

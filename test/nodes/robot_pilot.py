@@ -149,10 +149,14 @@ class Pilot:
         """Call a service and wait for its answer."""
         self._remote.trigger(service)
 
+    def set_robot(self, **parameters):
+        """Set parameters of the robot, which it takes over on reset."""
+        self._remote.set_parameters('simulated_robot', **parameters)
+
     def reset(self, **parameters):
         """Reset the robot with these parameters, and wait for its first tick."""
         episode = self.status['episode']
-        self._remote.set_parameters('simulated_robot', **parameters)
+        self.set_robot(**parameters)
         self._remote.trigger('simulated_robot/reset')
         self.until(lambda: self.status['episode'] > episode)
         self.at_tick(round(self.status['sim_time_s'] * 1e9) // PERIOD_NS)

@@ -3,17 +3,31 @@
 import json
 import os
 import signal
+from threading import Timer
+import time
 
 from lps_ros.cli.processes import NodeProcesses
+from lps_ros.sim.commands import TWIST_TOPIC
 from lps_ros.sim.joint_teleoperation import JointTeleoperation
 from lps_ros.sim.operator import CLEAN
 from lps_ros.sim.operator import ClumsyOperator
+from policy_harness import freeze
+from policy_harness import NodeProcess
 import pytest
 from robot_pilot import Pilot
 from robot_pilot import robot_without_ros
 from std_srvs.srv import Trigger
 
 OPERATOR = {'use_sim_time': True, 'clean': True, 'first_seed': 3}
+# Hears the twists reliably, and nothing else.
+_WITNESS = f"""
+import rclpy
+from geometry_msgs.msg import TwistStamped
+rclpy.init()
+node = rclpy.create_node('witness')
+node.create_subscription(TwistStamped, {TWIST_TOPIC!r}, print, 200)
+rclpy.spin(node)
+"""
 
 
 class Lab:
@@ -24,15 +38,17 @@ class Lab:
         self.audience = audience
         self.calls = []
         self.before = 0
+        self.on_call = lambda name: None
         self._services = [
             audience.node.create_service(
                 Trigger, f'recorder/{name}',
                 lambda request, response, name=name: self._answer(name, response))
             for name in ('start', 'save_success', 'save_failure')]
 
-    def run_operator(self, **parameters):
-        """Run an operator to its end; return its exit status and output."""
+    def run_operator(self, *, steps=90, **parameters):
+        """Run an operator to its end, with episodes of so many steps; return status and output."""
         self.calls.clear()
+        self.audience.set_robot(episode_steps=steps)
         self.before = self.audience.status['step']
         self.nodes.start('operator', {**OPERATOR, **parameters})
         while (status := self.nodes.wait('operator', 0.0)) is None:
@@ -44,6 +60,7 @@ class Lab:
 
     def _answer(self, name, response):
         self.calls.append((name, self.audience.status['step']))
+        self.on_call(name)
         response.success = True
         return response
 
@@ -53,7 +70,7 @@ def lab(ros_module_domain, tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv('ROS_DOMAIN_ID', str(ros_module_domain))
         with NodeProcesses(tmp_path_factory.mktemp('logs')) as nodes:
-            nodes.start('simulated_robot', {'episode_steps': 90})
+            nodes.start('simulated_robot', {})
             with Pilot(ros_module_domain) as audience:
                 audience.connect()
                 yield Lab(nodes, audience)
@@ -111,6 +128,32 @@ def test_marks_an_episode_that_ran_out_of_time_as_a_failure(lab):
     assert_called_at_both_ends(lab, 'save_failure', 90)
     assert not lab.audience.status['placed']
     assert 'placed 0 (0 %)' in output
+
+
+def test_saves_once_all_who_listen_have_the_last_command(lab, ros_module_domain, tmp_path):
+    witness = NodeProcess(('-c', _WITNESS), tmp_path / 'log', ros_module_domain)
+    thaw = Timer(3.0, witness.signal, (signal.SIGCONT,))
+
+    def stand_still(name):
+        if name == 'start':
+            # By now the operator knows of the witness, and it has sent nothing yet.
+            time.sleep(1.0)
+            freeze(witness.pid)
+            thaw.start()
+        else:
+            saved_too_early.append(thaw.is_alive())
+
+    saved_too_early = []
+    try:
+        lab.audience.until(lambda: lab.audience.node.count_subscribers(TWIST_TOPIC) == 2)
+        lab.on_call = stand_still
+        status, output = lab.run_operator(record=True, steps=1)
+    finally:
+        lab.on_call = lambda name: None
+        thaw.cancel()
+        witness.close()
+    assert status == 0, output
+    assert saved_too_early == [False]
 
 
 def test_names_the_service_that_is_missing(lab):

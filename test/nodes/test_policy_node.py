@@ -1,6 +1,7 @@
 """The policy node in its own process, with this process as the robot."""
 
 import signal
+from threading import Timer
 import time
 
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -243,6 +244,16 @@ def test_a_tick_waits_until_a_recorder_that_stands_still_has_the_last_command(
             if held:
                 break
         assert held
+        # So does the stop of a deactivation: it would take the last command's place.
+        freeze(recorder.pid)
+        robot.lock_step([robot.next_tick()])
+        robot.forget()
+        thaw = Timer(3.0, recorder.signal, (signal.SIGCONT,))
+        thaw.start()
+        robot.change(_DEACTIVATE)
+        assert not thaw.is_alive()
+        robot.until(lambda: robot.twists)
+        assert stopped(robot.twists[-1])
         # One that died would be waited for until the middleware misses it.
         recorder.signal(signal.SIGTERM)
         assert recorder.wait() == 0

@@ -125,13 +125,35 @@ def held_up(pilot, recorder):
     for _ in range(2):
         pilot.send_twist(np.zeros(4))
         pilot.send_opening(OPEN_M)
-        deadline_s = time.monotonic() + 0.5
-        while time.monotonic() < deadline_s:
-            pilot.spin_once()
+        spin_for(pilot, 0.5)
     held = pilot.tick <= tick + 1
     os.kill(recorder, signal.SIGCONT)
     pilot.at_tick(pilot.tick + 1 if held else pilot.tick)
     return held
+
+
+def told_of_the_end(pilot, recorder):
+    """Tell when an episode is said to be over whose last tick found the recorder frozen."""
+    pilot.reset(task=1, seed=0, episode_steps=2)
+    drive(pilot, 1)
+    spin_for(pilot, 0.3)  # the recorder has this tick
+    freeze(recorder)
+    last = pilot.tick + 1
+    pilot.send_twist(np.zeros(4))
+    pilot.send_opening(OPEN_M)
+    pilot.until(lambda: pilot.tick == last)
+    spin_for(pilot, 1.0)
+    early = pilot.status['done']
+    os.kill(recorder, signal.SIGCONT)
+    pilot.until(lambda: pilot.status['done'])
+    return 'too early' if early else 'once the recorder had it all'
+
+
+def spin_for(pilot, seconds):
+    """Turn the executor for so long."""
+    deadline_s = time.monotonic() + seconds
+    while time.monotonic() < deadline_s:
+        pilot.spin_once()
 
 
 def test_lock_step_gives_what_the_robot_gives_without_ros(lock_step):
@@ -201,9 +223,11 @@ def test_a_tick_lasts_until_the_recorder_has_it(lock_step, tmp_path):
             assert time.monotonic() < deadline_s
         # Repeated readings are acknowledged at once too, not with the next heartbeat, after 3 s.
         assert min(seconds_of_a_late_tick(pilot) for _ in range(3)) < 1.5
+        assert told_of_the_end(pilot, nodes.pid('recorder')) == 'once the recorder had it all'
     finally:
         os.kill(nodes.pid('recorder'), signal.SIGCONT)
         nodes.stop('recorder')
+        pilot.reset(task=1, seed=0, episode_steps=200)
 
 
 def test_the_camera_shows_every_tick(lock_step):
