@@ -23,8 +23,8 @@ _VALUES = (None, True, False, '', ' ', 'a', '.', 'x' * 5000, '1e-3', 'line\nline
            b'\xff\x00', [], {}, [[]], [None], {'': None}, {'key': 'a'},
            datetime.date(2024, 2, 29), *NUMBERS)
 _OF_KEY = {
-    'topic': ('/', '//', '~', '~/', 'a/', 'a//b', '9a', 'a b', 'ä', '{node}', 'a/9', 'x' * 300,
-              '/joint_states', 'rt/' + 'y/' * 140 + 'z', 'joint_states'),
+    'topic': ('/', '//', '~', '~/', '~/x', 'a/', 'a//b', '9a', 'a b', 'ä', '{node}', 'a/9',
+              'x' * 300, '/joint_states', 'rt/' + 'y/' * 140 + 'z', 'joint_states'),
     'key': ('A', '9', 'ä', 'a b', 'x' * 300, 'tool', 'joints', '<<', 'key'),
     'type': ('std_msgs/msg/String', 'JointState', *ACTION_TYPES, *OBSERVATION_TYPES),
     'observation': ('tool', 'cube', 'joints', 'front', 'nothing'),

@@ -12,8 +12,9 @@ from lps_ros.contract.section import Section
 KEY_PATTERN = r'[a-z][a-z0-9_]*'
 KEY_EXPECTED = 'lower-case letters, digits and underscores, a letter first'
 _NAME = r'[A-Za-z_][A-Za-z0-9_]*'
-TOPIC_PATTERN = rf'(~/|/)?{_NAME}(/{_NAME})*'
-TOPIC_EXPECTED = 'a ROS topic name such as joint_states'
+# A private name, ~/x, would be another topic in every node that reads the contract.
+TOPIC_PATTERN = rf'/?{_NAME}(/{_NAME})*'
+TOPIC_EXPECTED = 'a ROS topic name such as joint_states, no private one (~/x)'
 # In nanoseconds it still is a whole number that ROS can count.
 _LONGEST_S = 1e9
 # Of an image; a narrower one is no view of anything.

@@ -44,7 +44,9 @@ FAULTS = [
     ('observations/9/key', 'gripper', "actions.gripper.key: found 'gripper' twice, expected a key "
      'of its own for every stream and derived observation; rename one'),
     ('observations/0/topic', 'joint states', "observations.joints.topic: found 'joint states', "
-     'expected a ROS topic name such as joint_states; rename it'),
+     'expected a ROS topic name such as joint_states, no private one (~/x); rename it'),
+    ('actions/0/topic', '~/twist', "actions.twist.topic: found '~/twist', expected a ROS topic "
+     'name such as joint_states, no private one (~/x); rename it'),
     ('observations/0/type', 'sensor_msgs/JointState', "observations.joints.type: found "
      "'sensor_msgs/JointState', expected one of sensor_msgs/msg/JointState, sensor_msgs/msg/Image,"
      ' sensor_msgs/msg/CompressedImage, geometry_msgs/msg/PoseStamped, '
