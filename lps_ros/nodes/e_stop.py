@@ -20,7 +20,7 @@ _PROFILES = (
     QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE),
     QoSProfile(depth=_DEPTH, reliability=ReliabilityPolicy.RELIABLE,
                durability=DurabilityPolicy.TRANSIENT_LOCAL))
-# Presses that are known when they arrive once more, by another subscription.
+# Messages that are known when they arrive once more, by another subscription.
 _KNOWN = 1000
 _COMPLAIN_S = 10.0
 # Participants announce themselves every 3 s: so long it takes where the first word was lost.
@@ -45,7 +45,8 @@ class EStop:
         self._node = node
         self._changed = changed
         self._pressed_ns: int | None = None  # when the newest press in force was sent
-        self._known: dict[tuple[int, int | None], None] = {}
+        # Of presses and of releases: repeated releases must not push a press out.
+        self._known: dict[bool, dict[tuple[int, int | None], None]] = {True: {}, False: {}}
         self._count, self._look_due_s = 0, 0.0
         self._discovered_s = time.monotonic() + _DISCOVERY_S
         self._subscriptions = [
@@ -98,22 +99,23 @@ class EStop:
 
     def _on_message(self, message: Bool, info: dict[str, Any]) -> None:
         sent_ns = info['source_timestamp']
-        if message.data:
-            self._press(sent_ns, info.get('publication_sequence_number'))
-        elif self.pressed and sent_ns >= self._pressed_ns:
-            self._release()
+        news = _is_news(
+            self._known[message.data], sent_ns, info.get('publication_sequence_number'))
+        if message.data and news:
+            self._pressed_ns = max(sent_ns, self._pressed_ns or 0)
+            self._changed(True)
+        elif not message.data and self.pressed:
+            self._release(sent_ns, news)
 
-    def _press(self, sent_ns: int, number: int | None) -> None:
-        # A middleware that does not stamp gives 0 to all.
-        if sent_ns and (sent_ns, number) in self._known:
+    def _release(self, sent_ns: int, news: bool) -> None:
+        if sent_ns < self._pressed_ns:
+            if news:
+                self._node.get_logger().warning(
+                    'a release of the e-stop does not count: it was sent '
+                    f'{(self._pressed_ns - sent_ns) * 1e-9:.3g} s before the press; compare the '
+                    'clocks of the computers that publish it',
+                    throttle_duration_sec=_COMPLAIN_S)
             return
-        self._known[sent_ns, number] = None
-        if len(self._known) > _KNOWN:
-            del self._known[next(iter(self._known))]
-        self._pressed_ns = max(sent_ns, self._pressed_ns or 0)
-        self._changed(True)
-
-    def _release(self) -> None:
         if self._node.count_publishers(self.topic) > 1:
             self._node.get_logger().warning(
                 f'a release of the e-stop does not count: {self.doubt()}',
@@ -121,3 +123,14 @@ class EStop:
             return
         self._pressed_ns = None
         self._changed(False)
+
+
+def _is_news(known: dict[tuple[int, int | None], None], sent_ns: int, number: int | None) -> bool:
+    """Tell whether a message is none of those that are known, to which it is added."""
+    # A middleware that does not stamp gives 0 to all.
+    if sent_ns and (sent_ns, number) in known:
+        return False
+    known[sent_ns, number] = None
+    if len(known) > _KNOWN:
+        del known[next(iter(known))]
+    return True

@@ -69,6 +69,18 @@ def test_a_release_that_arrives_late_does_not_undo_a_newer_press(rig):
     assert not rig.hear(False, 4)
 
 
+def test_a_release_from_before_the_press_is_told_once(rig):
+    rig.hear(False, 1_000_000_000)
+    rig.hear(True, 3_500_000_000)
+    # This one has been heard before; only the other subscription is late.
+    assert rig.hear(False, 1_000_000_000, 1)
+    assert rig.node.log == []
+    assert rig.hear(False, 2_000_000_000)
+    assert rig.hear(False, 2_000_000_000, 1)
+    line, = rig.node.log
+    assert 'sent 1.5 s before the press' in line
+
+
 def test_a_press_that_the_first_subscription_has_lost_is_not(rig):
     rig.hear(False, 2)
     assert rig.hear(True, 1, 1)
