@@ -78,8 +78,9 @@ class TickLoop:
         if self._last is None:
             self._last = tick - 1 if self._lock_step else tick
         if tick < self._last:
-            # The clock jumped back: begin again from where it is now.
-            self._last = tick
+            # The clock jumped back: begin again from where it is now. A simulator that has begun
+            # anew waits for the command of this very tick.
+            self._last = tick - 1 if self._lock_step else tick
         if tick == self._last or self._held_back(tick):
             return False
         skipped = tick - self._last - 1

@@ -88,6 +88,17 @@ def test_a_clock_that_jumps_back_begins_again() -> None:
     assert served == [(21, 1050 * MS, 0)]
 
 
+def test_lock_step_serves_the_tick_that_waits_after_a_clock_that_jumped_back() -> None:
+    node, loop, served = make(lock_step=True, ready=lambda time_ns: True)
+    node.now_ns = 5_001 * MS
+    loop.start()
+    loop.poll()
+    node.now_ns = 1_001 * MS
+    loop.poll()
+    loop.poll()
+    assert served == [(100, 5000 * MS, 0), (20, 1000 * MS, 0)]
+
+
 def test_nothing_before_the_first_clock_or_after_stop() -> None:
     node, loop, served = make(lock_step=True, ready=lambda time_ns: True)
     loop.start()
