@@ -161,10 +161,11 @@ class ChunkPlanner:
             seed: int | None) -> PlanRequest | None:
         """Return what to ask now, None where an observation is missing or unfit; see `ask`."""
         sampled_ns = min(now_ns, self._clock.time_ns(tick))
-        # The tick's rows may be unfit though newer ones, by which the robot moves, are fit.
+        rows = self._gate.rows(sampled_ns)
+        # The tick's rows may be unfit though newer ones, by which the robot moves, are fit; where
+        # a picture did not decode, so may be the one before it.
         if not self._gate.fit(sampled_ns, now_ns):
             return None
-        rows = self._gate.rows(sampled_ns)
         if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
             return None
         observation = self._encoder.encode(
