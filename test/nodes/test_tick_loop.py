@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from lps_ros.contract import ControlClock
 from lps_ros.nodes.tick_loop import TickLoop
+import pytest
 
 MS = 1_000_000
 
@@ -48,6 +49,25 @@ def test_counts_skipped_ticks_and_serves_the_last() -> None:
     node.now_ns = 1210 * MS
     loop.poll()
     assert served == [(24, 1200 * MS, 3)]
+
+
+@pytest.mark.parametrize(('slept_ms', 'tick', 'skipped'), [
+    (0.4, 21, 0), (0.6, 21, 0), (49, 21, 0), (288, 26, 5)])
+def test_a_tick_that_was_slept_through_is_skipped(
+        monkeypatch: pytest.MonkeyPatch, slept_ms: float, tick: int, skipped: int) -> None:
+    node, loop, served = make(precise=True)
+    node.now_ns = 1010 * MS
+    loop.start()
+    loop.poll()
+    node.now_ns = round(1049.5 * MS)
+
+    def sleep(_: float) -> None:
+        node.now_ns += round(slept_ms * MS)
+
+    monkeypatch.setattr('time.sleep', sleep)
+    assert loop.poll()
+    assert not loop.poll()
+    assert served == [(tick, 50 * tick * MS, skipped)]
 
 
 def test_lock_step_serves_the_tick_that_waits() -> None:
