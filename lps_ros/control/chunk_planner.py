@@ -72,7 +72,7 @@ class ChunkPlanner:
         the caller waits for each plan, so none is late however long it takes.
         """
         self._stops_to_think = stops_to_think
-        self._never_late = stops_to_think or waits
+        self._waits = waits
         self._seed: int | None = seed
         self.counts = PlanningCounts()
         self.forget()
@@ -161,10 +161,11 @@ class ChunkPlanner:
             seed: int | None) -> PlanRequest | None:
         """Return what to ask now, None where an observation is missing or unfit; see `ask`."""
         sampled_ns = min(now_ns, self._clock.time_ns(tick))
-        # The tick's rows may be unfit though newer ones, by which the robot moves, are fit.
+        rows = self._gate.rows(sampled_ns)
+        # The tick's rows may be unfit though newer ones, by which the robot moves, are fit; where
+        # a picture did not decode, so may be the one before it.
         if not self._gate.fit(sampled_ns, now_ns):
             return None
-        rows = self._gate.rows(sampled_ns)
         if any(key not in rows for key in (*self._encoder.keys, *self._encoder.image_keys)):
             return None
         observation = self._encoder.encode(
@@ -201,7 +202,7 @@ class ChunkPlanner:
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""
-        if self._never_late:
+        if self._stops_to_think or self._waits:
             return 0
         there_ns = now_ns + max(self._took_s, default=0.0) * 1e9
         late = math.ceil((there_ns - self._clock.time_ns(tick)) / self._clock.period_ns)
@@ -229,7 +230,7 @@ class ChunkPlanner:
         late = self._schedule.offer(
             # A copy: a network may write its next plan into the same array.
             np.array(result.actions, np.float64), result.tick,
-            moved_on=not self._stops_to_think)
+            moved_on=not self._stops_to_think, waited=self._waits)
         self.counts.late += late > 0
         self._plans[number] = result
         # A chunk speaks for as long as newer ones may not cover its ticks.

@@ -57,18 +57,20 @@ class ChunkSchedule:
         """Forget all chunks; what comes is joined at the next tick."""
         self._chunks: deque[_Chunk] = deque(maxlen=self._horizon)
 
-    def offer(self, actions: np.ndarray, start: int, *, moved_on: bool = True) -> int:
+    def offer(
+            self, actions: np.ndarray, start: int, *, moved_on: bool = True, waited: bool = False
+    ) -> int:
         """
         Take a chunk (H, A) whose first action belongs to tick `start`; return how many come late.
 
         moved_on: whether the world went on since; where it stood still meanwhile, the chunk
-        begins at the next tick with its first action. Raises ValueError for another length than
-        the horizon.
+        begins at the next tick with its first action. waited: tick `start` itself waits for it,
+        perhaps not for the first time. Raises ValueError for another length than the horizon.
         """
         if actions.ndim != 2 or len(actions) != self._horizon:
             raise ValueError(
                 f'chunk has shape {actions.shape}, expected ({self._horizon}, action size)')
-        first = self.unserved(start)
+        first = start if waited else self.unserved(start)
         if not moved_on:
             start = first
         late = min(first - start, self._horizon)

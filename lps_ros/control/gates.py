@@ -12,6 +12,8 @@ import numpy as np
 # What is no older than `max_age_s` is kept, to pick what was in force at a tick served late.
 # The bounds are for a stream that may be old: seconds of rows at 1 kHz, and a picture is large.
 _MOST_ROWS, _MOST_PICTURES = 4096, 64
+# A year: a stamp of zero is a time only where a simulated clock began there.
+_NEVER_NS = 31_536_000_000_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -180,6 +182,10 @@ class ObservationGate:
         told = 'receipt' if received.stamp_ns is None else 'header stamp'
         ages_ns[told] = now_ns - _stamp_or_receipt(received) + round(spec.latency_s * 1e9)
         for clock, age_ns in ages_ns.items():
+            if age_ns > _NEVER_NS and received.stamp_ns == 0:
+                return Reason(subject=spec.key, text=(
+                    f"observation '{spec.key}' has a header stamp of zero, expected the time that "
+                    'it is of; have its publisher set it'))
             if age_ns > limit_ns:
                 return Reason(subject=spec.key, stale=not misfit, text=(
                     f"observation '{spec.key}' is {age_ns * 1e-9:.3f} s old by its {clock}, "

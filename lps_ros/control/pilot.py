@@ -306,7 +306,8 @@ class Pilot:
         self.gate.moving = self.moves(command, before)
         self._in_force.send(ahead, self._time_ns(now_ns))
         self._told = plan
-        self._stopped, self._stopped_ns = False, None
+        # A node that itself stood still was stopped from when the next command was due.
+        self._stopped, self._stopped_ns = False, now_ns + self._clock.period_ns
         return Decision(
             source=Source.POLICY, messages=messages, chunks=tuple(chunks), notes=tuple(notes),
             step=step, plan=plan, command=command, ages_s=self.gate.ages_s(now_ns),

@@ -94,7 +94,10 @@ class StreamLoss:
         if not _PACES[0] * received_ns.sum() < gaps_ns.sum() < _PACES[1] * received_ns.sum():
             return None
         pauses = gaps_ns > max(_PAUSE_NS, _PAUSE_GAPS * np.median(gaps_ns))
-        parts = gaps_ns / _interval(gaps_ns[~pauses])
+        interval_ns = _interval(gaps_ns[~pauses])
+        if not interval_ns:
+            return None
+        parts = gaps_ns / interval_ns
         even = _even(gaps_ns)
         intervals = np.rint(parts)
         intervals[pauses | even & (intervals > 1)] = 1
@@ -105,12 +108,14 @@ class StreamLoss:
 
 
 def _interval(gaps: np.ndarray) -> float:
-    """Return the length of which gaps are multiples: the usual gap where nothing is lost."""
+    """Return the length of which gaps are multiples: the usual one without loss; 0: not known."""
     best, least = 0.0, np.inf
     for start in np.quantile(gaps, _STARTS):
         length = start
         for _ in range(4):
-            length = np.median(gaps[np.abs(gaps / length - 1) <= 0.5])
+            near = gaps[np.abs(gaps / length - 1) <= 0.5]
+            # Half-way between two kinds of gaps there may be none.
+            length = np.median(near) if len(near) else np.nan
         parts = gaps / length
         off = np.abs(parts - np.rint(parts)).mean()
         # Any gap is nearly a multiple of something short enough.

@@ -39,6 +39,8 @@ _STALLED_PERIODS = 5
 _COLLECT_INTERVAL_S = 0.02
 # Time to the next tick in which everything else but planning may be done.
 _CHORES_S = 0.01
+# The longest that it waits for such a moment.
+_CHORES_WAIT_S = 0.1
 # Time to the next tick in which pictures can be made ready for a plan. Right after a tick one is
 # asked for in any case.
 _ASKING_S = 0.005
@@ -89,7 +91,7 @@ class PolicyControl:
         self._parts: list[Any] = [
             self._inputs, self._outputs, self._records, *people, *filter(None, [self._operator])]
         self._loop: TickLoop | None = None
-        self._collect_due_s = 0.0
+        self._collect_due_s = self._chores_due_s = 0.0
 
     @property
     def running(self) -> bool:
@@ -153,11 +155,16 @@ class PolicyControl:
             self._watch_clock()
             served = self._loop.poll()
             if not self._lock_step:
+                # A person's word may be over long before the next tick.
+                self.heed_people()
                 self._pilot.think(self._now_ns(), self._inputs.collect, hurried=(
                     not served and self._loop.wait_s() < _ASKING_S))
-        # What can wait is done after a tick, so that it does not delay the next one.
-        self.idle = served or not self.running or self._loop.wait_s() > _CHORES_S
+        # What can wait is done after a tick, so that it does not delay the next one; where a clock
+        # stands still right before one, it is done all the same.
+        self.idle = (served or not self.running or self._loop.wait_s() > _CHORES_S
+                     or time.monotonic() > self._chores_due_s)
         if self.idle:
+            self._chores_due_s = time.monotonic() + _CHORES_WAIT_S
             self._do_chores()
 
     def wait_s(self) -> float:

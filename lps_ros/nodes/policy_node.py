@@ -105,7 +105,8 @@ class PolicyNode(ManagedNode):
         for line in facts.deployment:
             self.get_logger().info(f'deployment differs from the bundle: {line}')
         if self._moves_something_real:
-            for line in advise(facts.contract):
+            period_s = facts.contract.clock.period_ns * 1e-9
+            for line in (*advise(facts.contract), *self._settings.advice(period_s)):
                 self.get_logger().warning(f'consider: {line}')
         self.get_logger().info(
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '

@@ -70,6 +70,14 @@ class PolicyParameters:
                 'led in and the clock is not watched; set lock_step to false for a real robot, '
                 'use_sim_time to true for a simulator')
 
+    def advice(self, period_s: float) -> tuple[str, ...]:
+        """Return what to consider before a real arm moves at a control period, one line each."""
+        if self['teleop_s'] > period_s:
+            return ()
+        return (f'teleop_s: {self["teleop_s"]:g} s is no longer than the control period, '
+                f'{period_s:g} s, so between two commands of a person who sends one per period '
+                f'the policy commands; set it to {2 * period_s:g}',)
+
     def authority_limits(self) -> AuthorityLimits:
         """Return how long a person's word holds."""
         return AuthorityLimits(

@@ -6,14 +6,18 @@ import heapq
 import time
 from typing import Any
 
+from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
 from rclpy.subscription import Subscription
 from rosgraph_msgs.msg import Clock
 
 Deliver = Callable[[int], None]
 # A reading that is missing would give what was sent after it too early a time.
 _EVERY_READING = QoSProfile(depth=10_000)
+_BEST_EFFORT = QoSProfile(depth=10_000, reliability=ReliabilityPolicy.BEST_EFFORT)
+_GRAPH_INTERVAL_S = 0.5
 # Readings that are kept: at two a tick, far longer than any message is under way.
 _KEPT_READINGS = 2000
 _LOOK_S = 0.01
@@ -39,8 +43,10 @@ class ReceiveClock:
         self._reading_ns: list[int] = []
         self._held: list[tuple[int, int, Deliver]] = []
         self._count = 0
-        self._subscription = node.create_subscription(
-            Clock, '/clock', self._on_clock, _EVERY_READING) if self._simulated else None
+        self._subscriptions: list[Subscription] = []
+        self._look_due_s = 0.0
+        if self._simulated:
+            self._subscribe(_EVERY_READING)
 
     @property
     def running(self) -> bool:
@@ -51,7 +57,8 @@ class ReceiveClock:
         """Wait at most so long for a first reading of /clock; return whether there is one."""
         deadline_s = time.monotonic() + longest_s
         while not self.running and time.monotonic() < deadline_s:
-            drain(self._subscription, self._keep_reading)
+            self._look_for_best_effort()
+            self._hear()
             time.sleep(_LOOK_S)
         return self.running
 
@@ -81,9 +88,32 @@ class ReceiveClock:
 
     def flush(self) -> None:
         """Deliver all that is held, by the readings that have arrived so far."""
-        if self._subscription is not None:
-            drain(self._subscription, self._keep_reading)
+        self._look_for_best_effort()
+        self._hear()
         self._release(before_ns=None)
+
+    def _subscribe(self, profile: QoSProfile) -> None:
+        self._subscriptions.append(self._node.create_subscription(
+            Clock, '/clock', self._on_clock, profile,
+            # What does not fit the one fits the other, so that nobody need be warned.
+            event_callbacks=SubscriptionEventCallbacks(use_default_callbacks=False)))
+
+    def _look_for_best_effort(self) -> None:
+        """
+        Hear a clock that is sent best effort, too, once there is one.
+
+        Simulators and rosbag2 do so. Of a reliable one, no reading is to be missed.
+        """
+        if len(self._subscriptions) != 1 or time.monotonic() < self._look_due_s:
+            return
+        self._look_due_s = time.monotonic() + _GRAPH_INTERVAL_S
+        if any(info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+               for info in self._node.get_publishers_info_by_topic('/clock')):
+            self._subscribe(_BEST_EFFORT)
+
+    def _hear(self) -> None:
+        for subscription in self._subscriptions:
+            drain(subscription, self._keep_reading)
 
     def _hold(self, sent_ns: int, deliver: Deliver) -> None:
         self._count += 1
@@ -97,7 +127,7 @@ class ReceiveClock:
     def _on_clock(self, clock: Clock, info: dict[str, Any]) -> None:
         self._keep_reading(clock, info)
         # The executor takes one message a turn, and the clock has more of them than others.
-        drain(self._subscription, self._keep_reading)
+        self._hear()
         self._release(before_ns=self._sent_ns[-1])
 
     def _keep_reading(self, clock: Clock, info: dict[str, Any]) -> None:

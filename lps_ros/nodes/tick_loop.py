@@ -74,12 +74,14 @@ class TickLoop:
             ahead_s = (self._clock.time_ns(tick + 1) + 1 - now_ns) * 1e-9
             if ahead_s < self._slept_s:
                 time.sleep(ahead_s)
-                tick += 1
+                # A busy machine wakes it late, perhaps when that tick is long over.
+                tick = max(tick + 1, self._clock.index_at_or_before(self._now().nanoseconds - 1))
         if self._last is None:
             self._last = tick - 1 if self._lock_step else tick
         if tick < self._last:
-            # The clock jumped back: begin again from where it is now.
-            self._last = tick
+            # The clock jumped back: begin again from where it is now. A simulator that has begun
+            # anew waits for the command of this very tick.
+            self._last = tick - 1 if self._lock_step else tick
         if tick == self._last or self._held_back(tick):
             return False
         skipped = tick - self._last - 1

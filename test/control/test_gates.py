@@ -84,6 +84,21 @@ def test_an_old_header_stamp_on_a_fresh_message_is_stale():
         "observation 'joints' is 0.200 s old by its header stamp, expected at most 0.1 s"]
 
 
+def test_a_header_that_was_never_stamped_is_called_that():
+    gate, now_ns = _gate(), 1_700_000_000_000 * _MS
+    _accept(gate, now_ns, stamp_ns=0)
+    reason, = gate.reasons(now_ns, now_ns)
+    assert str(reason) == (
+        "observation 'joints' has a header stamp of zero, expected the time that it is of; have "
+        'its publisher set it')
+    assert not reason.stale and not reason.disarms
+    # Of a simulated clock it is a time.
+    gate = _gate()
+    _accept(gate, 5000 * _MS, stamp_ns=0)
+    assert _texts(gate, 5000 * _MS) == [
+        "observation 'joints' is 5.000 s old by its header stamp, expected at most 0.1 s"]
+
+
 def test_a_late_message_with_a_fresh_stamp_is_stale_by_receipt():
     gate = _gate()
     _accept(gate, 800 * _MS, stamp_ns=1000 * _MS)

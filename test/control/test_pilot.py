@@ -113,6 +113,24 @@ def test_a_plan_that_takes_long_is_not_late_where_time_waits(rig):
     assert (rig.pilot.planner.counts.late, rig.pilot.schedule.dropped) == (0, 0)
 
 
+def test_a_tick_that_was_refused_may_be_served_again(rig):
+    """In lock-step time stands still until what it lacked is there, or until it is armed."""
+    assert not rig.tick(1, observe=False).acting
+    assert rig.tick(1).step.index == 0
+    rig.authority.disarm('by request')
+    assert is_the_stop(rig.tick(2))
+    rig.authority.arm()
+    assert [rig.tick(tick).step.index for tick in (2, 3, 4)] == [0, 1, 2]
+    assert (rig.pilot.planner.counts.late, rig.pilot.schedule.dropped) == (0, 0)
+
+
+def test_a_simulator_that_began_again_is_commanded_once_it_is_armed(rig):
+    rig.tick(50)
+    assert not rig.tick(20).acting and not rig.authority.armed
+    rig.authority.arm()
+    assert rig.tick(20).step.index == 0
+
+
 def test_an_observation_that_ages_while_planning_is_refused(rig):
     rig.inference.takes_ms = 2000.0
     decision = rig.tick(1)

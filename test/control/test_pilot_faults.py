@@ -281,6 +281,14 @@ def test_another_inference_takes_over_with_the_next_chunk():
                for tick, decision in decisions.items())
 
 
+@pytest.mark.parametrize(('wakes_at', 'armed'), [(50, True), (60, False)])
+def test_a_node_that_stood_still_itself_has_no_more_patience(running, wakes_at, armed):
+    """As by SIGSTOP: what comes in is old at first, and the arm has stood all the while."""
+    assert is_the_stop(running.tick(wakes_at, observe=False))
+    assert running.authority.armed == armed
+    assert bool(acting(_run(running, wakes_at + 1, wakes_at + 5))) == armed
+
+
 def test_arming_begins_patience_anew(running):
     decisions = _run(running, 11, 54, observe=False)
     assert not running.authority.armed and not decisions[54].acting

@@ -195,6 +195,24 @@ def test_a_frame_that_does_not_decode_gives_way_to_the_one_before(pilot, planner
     assert len(made) == 5
 
 
+def test_the_frame_before_one_that_does_not_decode_must_not_be_too_old(planner):
+    """A camera that comes back begins with a torn frame, and what it saw before is long ago."""
+    pilot = _pilot(_CONTRACT, planner)
+    pilot.begin(0, Execution())
+    _observe(pilot, _PERIOD_NS, 1)
+    now_ns = 9 * _PERIOD_NS
+    _observe(pilot, now_ns, 9, without=('front',))
+    pilot.gate.accept('front', _lazily([], 2, 'found a torn frame'), stamp_ns=now_ns,
+                      received_ns=now_ns)
+    pilot.think(now_ns)
+    assert planner.shown == []
+    assert _texts(_tick(pilot, 9))[0].endswith('old by its receipt, expected at most 0.15 s; '
+                                               'found a torn frame')
+    _observe(pilot, 10 * _PERIOD_NS, 10)
+    pilot.think(10 * _PERIOD_NS)
+    assert planner.shown == [([10.0], [10, 10])] and _tick(pilot, 10).acting
+
+
 def test_frames_that_are_too_old_to_act_on_are_let_go(pilot):
     _observe(pilot, 0, 1)
     for number in range(200):

@@ -115,6 +115,16 @@ def test_frames_without_an_order_are_not_judged(rng):
     assert loss.complaint() is None
 
 
+@pytest.mark.filterwarnings('error')
+@pytest.mark.parametrize('gaps_ms', [
+    [10, 100] * 7,  # half-way between them is no gap
+    [1] * 2 + [6] * 4 + [40] * 8 + [300] * 14])
+def test_gaps_of_several_kinds_are_judged_without_a_warning(gaps_ms):
+    loss = judged(np.cumsum([0, *gaps_ms]) / 1e3)
+    assert loss.loss() is None or loss.loss() < 1
+    loss.complaint()
+
+
 def test_loss_of_small_messages_is_told_but_not_put_down_to_the_transport(rng):
     loss = judged(stream(rng, lost=0.5), size=60_000)
     assert loss.loss() > 0.3

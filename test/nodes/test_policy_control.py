@@ -1,10 +1,13 @@
 """Between ticks: what people do counts at once. No ROS graph, no tick is served."""
 
+from contextlib import nullcontext
+import time
 from types import SimpleNamespace
 
 from builtin_interfaces.msg import Duration
 from lps_ros.contract import parse_contract
 from lps_ros.control.authority import Authority
+from lps_ros.control.authority import AuthorityLimits
 from lps_ros.control.authority import Source
 from lps_ros.control.execution import Execution
 from lps_ros.control.planning import Steering
@@ -48,24 +51,49 @@ class _Log:
     warning = error = info
 
 
+class _Empty(nullcontext):
+    def take_message(self, *_):
+        return None
+
+
 class _Node:
     """Keeps what is subscribed and published by topic; its clock is set by the test."""
 
-    def __init__(self):
+    def __init__(self, *, simulated=False, namesakes=0):
         self.now_ns, self.log = 1_000_000_000, _Log()
         self.heard, self.sent = {}, []
+        self._simulated, self._nodes = simulated, 1 + namesakes
 
     def get_clock(self):
         return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=self.now_ns))
 
     def get_parameter(self, _):
-        return SimpleNamespace(value=False)
+        return SimpleNamespace(value=self._simulated)
+
+    def get_name(self):
+        return 'policy'
+
+    def get_namespace(self):
+        return '/'
+
+    def get_fully_qualified_name(self):
+        return '/policy'
+
+    def get_node_names_and_namespaces(self):
+        return [('policy', '/')] * self._nodes
+
+    def resolve_topic_name(self, topic):
+        return f'/{topic}'
+
+    def get_publishers_info_by_topic(self, _):
+        return []
 
     def get_logger(self):
         return self.log
 
     def create_subscription(self, _, topic, callback, *__, **___):
         self.heard[topic] = callback
+        return SimpleNamespace(handle=_Empty(), msg_type=None, raw=False, callback=callback)
 
     def create_publisher(self, _, topic, *__, **___):
         return SimpleNamespace(
@@ -74,8 +102,8 @@ class _Node:
 
 
 class _Rig:
-    def __init__(self):
-        self.node, self.authority, self.told = _Node(), Authority(), []
+    def __init__(self, *, limits=None, **node):
+        self.node, self.authority, self.told = _Node(**node), Authority(limits), []
         self.control = PolicyControl(
             self.node, BundleFacts(
                 name='bundle', contract=_CONTRACT, horizon=4, steering=Steering(mode='prior'),
@@ -145,3 +173,28 @@ def test_a_trajectory_of_a_person_is_of_one_period(rig, after_ms, refused):
     assert refused == (
         f'teleop/hand ignored: found a first point after {after_ms / 1e3:g} s, expected at most '
         '0.1 s; send one point per control period' in rig.node.log.lines)
+
+
+def test_a_dead_man_switch_of_which_nothing_is_heard_stops_between_ticks():
+    """At a slow rate the next tick is long in coming."""
+    rig = _Rig(simulated=True, limits=AuthorityLimits(dead_man_s=0.03))
+    rig.authority.arm()
+    rig.authority.hold_switch(True, rig.node.now_ns)
+    rig.control.source = Source.POLICY
+    for after_ms, topics in ((1, []), (29, []), (32, ['twist']), (33, [])):
+        rig.node.now_ns = 1_000_000_000 + after_ms * _MS
+        rig.control.poll()
+        assert rig.commands() == topics
+    assert rig.node.log.lines[-1] == 'stopped: the dead-man switch is not held'
+    assert rig.authority.armed and rig.control.source == Source.NONE
+
+
+def test_a_clock_that_stands_still_right_before_a_tick_holds_up_nothing_else():
+    rig = _Rig(simulated=True, namesakes=1)
+    rig.node.now_ns += 45 * _MS
+    end_s, complaints = time.monotonic() + 30.0, []
+    while not complaints:
+        assert time.monotonic() < end_s
+        rig.control.poll()
+        complaints = rig.control.take_complaints()
+    assert complaints[0].startswith('another node is called /policy too')

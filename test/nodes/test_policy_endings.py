@@ -72,6 +72,19 @@ def test_configuring_warns_once_of_each_gate_that_the_contract_lacks(faulty):
     faulty.change(_CLEANUP)
 
 
+def test_configuring_warns_where_the_policy_commands_between_two_commands_of_a_person(faulty):
+    line = 'teleop_s: 0.05 s is no longer than the control period, 0.05 s, '
+    said = []
+    for teleop_s in (0.3, 0.05):
+        before = len(faulty.process.log())
+        faulty.set(bundle='good', lock_step=False, teleop_s=teleop_s)
+        faulty.change(_CONFIGURE)
+        said.append(line in faulty.process.log()[before:])
+        faulty.change(_CLEANUP)
+    faulty.set(lock_step=True, teleop_s=0.3)
+    assert said == [False, True]
+
+
 def test_planning_slower_than_the_period_is_a_warning(faulty):
     faulty.set(bundle='slow')
     faulty.change(_CONFIGURE, _ACTIVATE)

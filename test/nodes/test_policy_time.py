@@ -54,6 +54,19 @@ def test_a_simulated_clock_that_begins_again_and_waits_disarms(start, back_at_ns
     assert not robot.statuses[-1]['armed'] and robot.statuses[-1]['source'] == 'none'
 
 
+def test_a_simulator_in_lock_step_that_begins_again_is_commanded_once_it_is_armed(start):
+    robot = start(use_sim_time=True, lock_step=True)
+    robot.lock_step(range(100, 103))
+    robot.forget()
+    robot.tick(20)
+    robot.until(lambda: 'the clock jumped back' in robot.statuses[-1]['reason'],
+                repeat=lambda: robot.repeat(20))
+    assert not robot.statuses[-1]['armed'] and all(map(stopped, robot.twists))
+    robot.forget()
+    robot.trigger('policy/arm')
+    assert len(robot.lock_step(range(20, 23))[0]) == 3
+
+
 def test_lock_step_by_the_wall_clock_is_refused(ros_domain):
     result = subprocess.run(
         [sys.executable, *FAULTY, '--ros-args', '-p', 'bundle:=good', '-p', 'autostart:=true',

@@ -1,10 +1,18 @@
 """Times of receipt: by the middleware's stamps, in causal order with simulated time."""
 
 import random
+import time
 from types import SimpleNamespace
 
 from lps_ros.nodes.receive_clock import ReceiveClock
 import pytest
+import rclpy
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile
+from rclpy.qos import ReliabilityPolicy
+from rosgraph_msgs.msg import Clock
 
 
 class Handle:
@@ -39,7 +47,11 @@ class FakeNode:
         """Return a clock that stands at 7."""
         return SimpleNamespace(now=lambda: SimpleNamespace(nanoseconds=7))
 
-    def create_subscription(self, *arguments: object) -> SimpleNamespace:
+    def get_publishers_info_by_topic(self, _: str) -> list:
+        """Return that nobody is known to publish."""
+        return []
+
+    def create_subscription(self, *arguments: object, **_: object) -> SimpleNamespace:
         """Keep the callback."""
         self.on_clock = arguments[2]
         return SimpleNamespace(handle=Handle(self.queue), msg_type=None, raw=False)
@@ -115,3 +127,32 @@ def test_readings_that_wait_are_taken_at_once() -> None:
     node.queue += [clock(200, 20), clock(300, 30)]
     node.on_clock(*clock(100, 10))
     assert got == [100, 200] and not node.queue
+
+
+@pytest.mark.parametrize('reliability', ['BEST_EFFORT', 'RELIABLE'])
+@pytest.mark.parametrize('by', ['flush', 'wait_until_running'])
+def test_a_clock_is_heard_however_it_is_sent(
+        reliability: str, by: str, ros_domain: int) -> None:
+    """A bag that is played sends it best effort."""
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    player = Node('player', context=context, start_parameter_services=False)
+    listener = Node('listener', context=context, start_parameter_services=False,
+                    parameter_overrides=[Parameter('use_sim_time', value=True)])
+    executor = SingleThreadedExecutor(context=context)
+    executor.add_node(player)
+    publisher = player.create_publisher(Clock, '/clock', QoSProfile(
+        depth=1, reliability=ReliabilityPolicy[reliability]))
+    player.create_timer(0.01, lambda: publisher.publish(Clock()))
+    receive_clock, end_s = ReceiveClock(listener), time.monotonic() + 30.0
+    while not receive_clock.running:
+        assert time.monotonic() < end_s
+        executor.spin_once(timeout_sec=0.02)
+        if by == 'flush':
+            receive_clock.flush()
+        else:
+            receive_clock.wait_until_running(0.02)
+    executor.shutdown()
+    for node in (player, listener):
+        node.destroy_node()
+    rclpy.try_shutdown(context=context)

@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 from lps_ros.contract import ControlClock
 from lps_ros.nodes.tick_loop import TickLoop
+import pytest
 
 MS = 1_000_000
 
@@ -50,6 +51,25 @@ def test_counts_skipped_ticks_and_serves_the_last() -> None:
     assert served == [(24, 1200 * MS, 3)]
 
 
+@pytest.mark.parametrize(('slept_ms', 'tick', 'skipped'), [
+    (0.4, 21, 0), (0.6, 21, 0), (49, 21, 0), (288, 26, 5)])
+def test_a_tick_that_was_slept_through_is_skipped(
+        monkeypatch: pytest.MonkeyPatch, slept_ms: float, tick: int, skipped: int) -> None:
+    node, loop, served = make(precise=True)
+    node.now_ns = 1010 * MS
+    loop.start()
+    loop.poll()
+    node.now_ns = round(1049.5 * MS)
+
+    def sleep(_: float) -> None:
+        node.now_ns += round(slept_ms * MS)
+
+    monkeypatch.setattr('time.sleep', sleep)
+    assert loop.poll()
+    assert not loop.poll()
+    assert served == [(tick, 50 * tick * MS, skipped)]
+
+
 def test_lock_step_serves_the_tick_that_waits() -> None:
     node, loop, served = make(lock_step=True, ready=lambda time_ns: True)
     node.now_ns = 1051 * MS
@@ -86,6 +106,17 @@ def test_a_clock_that_jumps_back_begins_again() -> None:
     node.now_ns = 1_051 * MS
     loop.poll()
     assert served == [(21, 1050 * MS, 0)]
+
+
+def test_lock_step_serves_the_tick_that_waits_after_a_clock_that_jumped_back() -> None:
+    node, loop, served = make(lock_step=True, ready=lambda time_ns: True)
+    node.now_ns = 5_001 * MS
+    loop.start()
+    loop.poll()
+    node.now_ns = 1_001 * MS
+    loop.poll()
+    loop.poll()
+    assert served == [(100, 5000 * MS, 0), (20, 1000 * MS, 0)]
 
 
 def test_nothing_before_the_first_clock_or_after_stop() -> None:
