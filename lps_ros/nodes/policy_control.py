@@ -109,6 +109,8 @@ class PolicyControl:
         simulated = self._node.get_parameter('use_sim_time').value
         # What is simulated goes by the simulated clock, at whatever rate it runs.
         self._pilot.steady_s = None if simulated else time.monotonic
+        # A chunk may be asked for before the first tick.
+        self._pilot.steering = self.steering
         self._pilot.begin(self._seed, self._settings.execution())
         self._records.begin(
             bundle=self.facts.name, **asdict(self.steering), seed=self._seed,
@@ -195,7 +197,7 @@ class PolicyControl:
     def begin_reload(self, name: str, start: Callable[[], PlanningProcess]) -> str:
         """Load another bundle in a process that `start` makes; return what is said of it."""
         self.reload = Reload(
-            name, start, self.facts, self._settings.steering, self._settings['seed'])
+            name, start, self.facts, self._settings.steering, lambda: self._settings['seed'])
         return self.reload.progress
 
     def figures(self) -> dict[str, str]:
@@ -343,6 +345,8 @@ class PolicyControl:
         if self.reload.facts is not None:
             self.facts, self._process = self.reload.facts, self.reload.process
             self._records.log.changed('bundle', self.facts.name, self._now_ns())
+            # Before the next chunk: what suits the bundle before, the network may not know.
+            self._take_steering()
         if self.reload.done and self.reload.facts is None:
             self._keep_bundle()
         elif self.reload.done:

@@ -5,6 +5,7 @@ from lps_ros.control.gates import Reason
 from lps_ros.control.planning import InlineInference
 import numpy as np
 from pilot_rig import acting
+from pilot_rig import Inference
 from pilot_rig import is_the_stop
 from pilot_rig import LATE_MS
 from pilot_rig import MS
@@ -279,6 +280,23 @@ def test_another_inference_takes_over_with_the_next_chunk():
     assert other.asked[0][1]['rng'] == 'rng 9'
     assert all(decision.command[0] == pytest.approx(2e-3 * tick)
                for tick, decision in decisions.items())
+
+
+@pytest.mark.parametrize('after', range(10, 17))
+@pytest.mark.parametrize(('before_ms', 'takes_ms'), [(3.0, 110.0), (110.0, 110.0), (110.0, 3.0)])
+def test_a_slower_inference_takes_over_without_a_stop_whenever_it_comes(
+        after, before_ms, takes_ms):
+    rig = Rig(horizon=6, takes_ms=before_ms, planner=TimeTeller(6))
+    rig.run(1, after)
+    other = Inference(TimeTeller(6), rig, waits=False)
+    other.takes_ms = takes_ms
+    tick, decisions = after, {}
+    while not rig.pilot.swap(other, 9, [1e-3 * takes_ms]):
+        tick += 1
+        decisions |= rig.run(tick, tick)
+    assert tick < after + 12
+    decisions |= rig.run(tick + 1, tick + 60)
+    assert acting(decisions) == list(decisions) and rig.authority.armed
 
 
 def test_arming_begins_patience_anew(running):
