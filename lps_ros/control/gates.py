@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
+import re
 
 from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
@@ -12,6 +13,8 @@ import numpy as np
 # What is no older than `max_age_s` is kept, to pick what was in force at a tick served late.
 # The bounds are for a stream that may be old: seconds of rows at 1 kHz, and a picture is large.
 _MOST_ROWS, _MOST_PICTURES = 4096, 64
+# Of a line of text.
+NUMBER = re.compile(r'-?\b\d+(\.\d+)?(e[+-]?\d+)?\b')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +29,11 @@ class Reason:
     def __str__(self) -> str:
         """Return the line."""
         return self.text
+
+    @property
+    def kind(self) -> str:
+        """Return the same for reasons that differ in their numbers only."""
+        return f'{self.subject}: {NUMBER.sub("#", self.text)}'
 
 
 @dataclass(kw_only=True, eq=False)

@@ -29,6 +29,7 @@ from lps_ros.nodes.receive_clock import ReceiveClock
 from std_srvs.srv import Trigger
 
 _REPORT_INTERVAL_S = 0.1
+_NO_BUNDLE = "parameter 'bundle' is empty; give the folder of a policy bundle"
 
 
 class PolicyNode(ManagedNode):
@@ -89,7 +90,7 @@ class PolicyNode(ManagedNode):
         """Load and check the bundle, warm its network up, create topics."""
         name = self._settings['bundle']
         if not name:
-            raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
+            raise StartError(_NO_BUNDLE)
         process = self._start_planning()
         try:
             process.wait_ready(self._while_loading)
@@ -230,6 +231,8 @@ class PolicyNode(ManagedNode):
         control = self._control
         if control is None:
             response.message = f'the node is {self.state}; configure it instead'
+        elif not self._settings['bundle']:
+            response.message = _NO_BUNDLE
         elif control.reload is not None and not control.reload.done:
             response.message = f'under way: {control.reload.progress}'
         else:
