@@ -112,7 +112,9 @@ class PolicyNode(ManagedNode):
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')
         self.get_logger().info(f'the e-stop is listened to on {self._e_stop.topic}')
-        # What is there now stays; looking through it again and again would only cost time.
+        # What is there now stays; looking through it again and again would only cost time. What
+        # was there before may have been cleaned up.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 
