@@ -194,7 +194,7 @@ class PolicyNode(ManagedNode):
     def _arm(self) -> tuple[bool, str]:
         self._e_stop.listen()
         refusal = (self._control.why_not_to_arm() or self._authority.arm() if self._running
-                   else f'the node is {self.state}; activate it first')
+                   else self._not_in_this_state('activate it first'))
         if refusal and self._e_stop.pressed:
             refusal = '; '.join(filter(None, (refusal, self._e_stop.doubt())))
         if refusal:
@@ -206,6 +206,10 @@ class PolicyNode(ManagedNode):
         for doubt in doubts:
             self.get_logger().warning(doubt)
         return True, '; '.join(['armed', *doubts])
+
+    def _not_in_this_state(self, advice: str) -> str:
+        advice = 'start it anew' if self.state == 'finalized' else advice
+        return f'the node is {self.state}; {advice}'
 
     def _disarm(self) -> tuple[bool, str]:
         self._authority.disarm('by request')
@@ -232,7 +236,7 @@ class PolicyNode(ManagedNode):
     def _on_reload(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         control = self._control
         if control is None:
-            response.message = f'the node is {self.state}; configure it instead'
+            response.message = self._not_in_this_state('configure it instead')
         elif not self._settings['bundle']:
             response.message = _NO_BUNDLE
         elif control.reload is not None and not control.reload.done:

@@ -5,6 +5,7 @@ from lps_ros.nodes.process import StartError
 from policy_harness import FAULTY
 from policy_harness import PolicyProcess
 from policy_harness import Robot
+from policy_harness import stopped
 import pytest
 from std_msgs.msg import Bool
 
@@ -14,6 +15,7 @@ _ACTIVATE = Transition.TRANSITION_ACTIVATE
 _CLEANUP = Transition.TRANSITION_CLEANUP
 _CONFIGURE = Transition.TRANSITION_CONFIGURE
 _DEACTIVATE = Transition.TRANSITION_DEACTIVATE
+_SHUTDOWN = Transition.TRANSITION_ACTIVE_SHUTDOWN
 
 
 @pytest.fixture(scope='module')
@@ -84,3 +86,25 @@ def test_a_reload_without_a_name_is_refused(robot):
         robot.trigger('policy/reload')
     robot.set(bundle='good')
     robot.change(_CLEANUP)
+
+
+def test_a_node_that_is_shut_down_while_it_reloads_stops_and_leaves_no_process(
+        tmp_path, ros_domain):
+    process = PolicyProcess(FAULTY, tmp_path / 'log', ros_domain, bundle='good', ramp_s=0.0)
+    robot = Robot(process, ros_domain)
+    try:
+        robot.stream()
+        robot.change(_CONFIGURE, _ACTIVATE)
+        robot.moves()
+        robot.set(bundle='endless')
+        robot.trigger('policy/reload')
+        robot.until(lambda: len(process.planners()) == 2)
+        robot.change(_SHUTDOWN)
+        robot.until(lambda: stopped(robot.twists[-1]) and not process.planners())
+        for service in ('arm', 'reload'):
+            with pytest.raises(StartError, match='the node is finalized; start it anew'):
+                robot.trigger(f'policy/{service}')
+        assert not robot.statuses[-1]['armed'] and 'Traceback' not in process.log()
+    finally:
+        robot.close()
+        process.close()
