@@ -126,10 +126,9 @@ class Pilot:
 
         Where the policy may not act, that is at once. The caller sets `steering` then.
         """
-        swapped = self.planner.swap(inference, seed, took_s, drop=not self.authority.armed)
-        if swapped:
+        if self.planner.swap(inference, seed, took_s, drop=not self.authority.armed):
             self._failure = None
-        return swapped
+        return self.planner.inference is inference
 
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """

@@ -109,8 +109,7 @@ class PolicyControl:
         simulated = self._node.get_parameter('use_sim_time').value
         # What is simulated goes by the simulated clock, at whatever rate it runs.
         self._pilot.steady_s = None if simulated else time.monotonic
-        # A chunk may be asked for before the first tick.
-        self._pilot.steering = self.steering
+        self._pilot.steering = self.steering  # a chunk may be asked for before the first tick
         self._pilot.begin(self._seed, self._settings.execution())
         self._records.begin(
             bundle=self.facts.name, **asdict(self.steering), seed=self._seed,
@@ -347,10 +346,9 @@ class PolicyControl:
             self._records.log.changed('bundle', self.facts.name, self._now_ns())
             # Before the next chunk: what suits the bundle before, the network may not know.
             self._take_steering()
-        if self.reload.done and self.reload.facts is None:
-            self._keep_bundle()
-        elif self.reload.done:
             self._log.info(f'reload: {self.reload.progress}')
+        elif self.reload.done:
+            self._keep_bundle()
         if self.reload.progress != progress:
             self._changed()
 
