@@ -344,8 +344,7 @@ class PolicyControl:
         if self.reload.facts is not None:
             self.facts, self._process = self.reload.facts, self.reload.process
             self._records.log.changed('bundle', self.facts.name, self._now_ns())
-            # Before the next chunk: what suits the bundle before, the network may not know.
-            self._take_steering()
+            self._take_steering()  # the network may not know what suited the one before
             self._log.info(f'reload: {self.reload.progress}')
         elif self.reload.done:
             self._keep_bundle()
