@@ -75,6 +75,9 @@ class ChunkPlanner:
         self._never_late = stops_to_think or waits
         self._seed: int | None = seed
         self.counts = PlanningCounts()
+        # How long plans may take: a chunk lasts for two, as one is made at a time.
+        periods = math.inf if stops_to_think or waits else max(0.5 * (self._horizon - 1), _AHEAD)
+        self.longest_plan_s = periods * self._clock.period_ns * 1e-9
         # Whether another inference waits for its turn, and whether that has come.
         self._gives_way = self._has_given_way = False
         self.forget()
@@ -102,12 +105,6 @@ class ChunkPlanner:
     def spare(self) -> int:
         """Return how many actions are to be left when a chunk is asked for that may be late."""
         return 1 + int(max(self._took_s, default=0.0) * 1e9 / self._clock.period_ns)
-
-    @property
-    def longest_plan_s(self) -> float:
-        """Return how long plans may take; a chunk lasts for two, as one is made at a time."""
-        periods = math.inf if self._never_late else max(0.5 * (self._horizon - 1), _AHEAD)
-        return periods * self._clock.period_ns * 1e-9
 
     def due(self, tick: int, steering: Steering, *, spare: int = 0) -> bool:
         """
@@ -214,7 +211,7 @@ class ChunkPlanner:
     def _lasts(self, took_s: float) -> bool:
         """Tell whether actions, if any are left, do not run out while a plan takes so long."""
         left = len(self._schedule.ahead(self._schedule.unserved(0)))
-        return self._never_late or not left or (
+        return self.longest_plan_s == math.inf or not left or (
             left > 1 + int(took_s * 1e9 / self._clock.period_ns))
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
