@@ -1,6 +1,7 @@
 """When a chunk is asked for, from which observation, and what becomes of the answer."""
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 
@@ -59,7 +60,6 @@ class ChunkPlanner:
         self._action_size = ActionCodec(contract).size
         self._number = 0
         self._pending: PlanRequest | None = None
-        self._successor: tuple[Inference, int] | None = None
         self._took_s: deque[float] = deque(maxlen=_KEPT_TIMES)
         self.begin(seed=0)
 
@@ -75,6 +75,11 @@ class ChunkPlanner:
         self._waits = waits
         self._seed: int | None = seed
         self.counts = PlanningCounts()
+        # How long plans may take: a chunk lasts for two, as one is made at a time.
+        periods = math.inf if stops_to_think or waits else max(0.5 * (self._horizon - 1), _AHEAD)
+        self.longest_plan_s = periods * self._clock.period_ns * 1e-9
+        # Whether another inference waits for its turn, and whether that has come.
+        self._gives_way = self._has_given_way = False
         self.forget()
 
     def reseed(self, seed: int) -> None:
@@ -107,7 +112,7 @@ class ChunkPlanner:
 
         spare: as many actions of the chunk before are to be left then.
         """
-        if self._pending is not None:
+        if self._pending is not None or self._has_given_way:
             return False
         if self._stops_to_think:
             # Neither an action of this tick nor of one to come.
@@ -180,25 +185,35 @@ class ChunkPlanner:
             join_at=self._steps_until_there(tick, now_ns),
             oldest_ns=self._gate.oldest_ns(sampled_ns))
 
-    def swap(self, inference: Inference, seed: int, *, drop: bool = False) -> bool:
+    def swap(
+            self, inference: Inference, seed: int, took_s: Sequence[float] = (), *,
+            drop: bool = False) -> bool:
         """
         Plan with another inference, with latents drawn from `seed`; tell whether that has begun.
 
-        It begins when the plan that is under way is there, unless that is to be dropped. What is
-        left of the chunks goes on until the first of the new ones is there.
+        It begins once what is left of the chunks, which goes on, lasts until its first one is
+        there, or else with the next chunk of the inference before; call again until then. No plan
+        is under way then, unless that is to be dropped. took_s: how long its last plans took.
         """
-        if self.inference is not inference:
-            self._successor = inference, seed
-            if drop:
-                self._pending = None
-            self._succeed()
-        return self.inference is inference
+        if self.inference is inference:
+            return True
+        if drop:
+            self._pending = None
+        if self._pending is not None or not (
+                drop or self._has_given_way or self._lasts(max(took_s, default=0.0))):
+            self._gives_way = True
+            return False
+        self.inference, self._seed, self._asked = inference, seed, None
+        self._gives_way = self._has_given_way = False
+        self._took_s.clear()
+        self._took_s.extend(took_s)
+        return True
 
-    def _succeed(self) -> None:
-        if self._successor is not None and self._pending is None:
-            self.inference, self._seed = self._successor
-            self._successor, self._asked = None, None
-            self._took_s.clear()
+    def _lasts(self, took_s: float) -> bool:
+        """Tell whether actions, if any are left, do not run out while a plan takes so long."""
+        left = len(self._schedule.ahead(self._schedule.unserved(0)))
+        return self.longest_plan_s == math.inf or not left or (
+            left > 1 + int(took_s * 1e9 / self._clock.period_ns))
 
     def _steps_until_there(self, tick: int, now_ns: int) -> int:
         """Return how many actions of a chunk that is asked for now are likely to come late."""
@@ -221,7 +236,7 @@ class ChunkPlanner:
     def _take(self, result: PlanResult) -> None:
         self._pending = None
         self._took_s.append(result.plan_s)
-        self._succeed()
+        self._has_given_way = self._gives_way
         if result.number < self._valid_from:
             return
         if wrong := flaw(result, (self._horizon, self._action_size)):

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable
 from collections.abc import Iterable
 from dataclasses import dataclass
+import re
 
 from lps_ros.contract import MessageError
 from lps_ros.contract import Observation
@@ -14,6 +15,8 @@ import numpy as np
 _MOST_ROWS, _MOST_PICTURES = 4096, 64
 # A year: a stamp of zero is a time only where a simulated clock began there.
 _NEVER_NS = 31_536_000_000_000_000
+# Of a line of text.
+NUMBER = re.compile(r'-?\b\d+(\.\d+)?(e[+-]?\d+)?\b')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +31,11 @@ class Reason:
     def __str__(self) -> str:
         """Return the line."""
         return self.text
+
+    @property
+    def kind(self) -> str:
+        """Return the same for reasons that differ in their numbers only."""
+        return f'{self.subject}: {NUMBER.sub("#", self.text)}'
 
 
 @dataclass(kw_only=True, eq=False)

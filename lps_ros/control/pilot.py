@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from dataclasses import field
 import math
@@ -119,16 +120,15 @@ class Pilot:
             self._in_force.go_on(self._time_ns(now_ns))
         return self._rest([reason], now_ns)
 
-    def swap(self, inference: Inference, seed: int) -> bool:
+    def swap(self, inference: Inference, seed: int, took_s: Sequence[float] = ()) -> bool:
         """
         Plan with another inference from the next chunk on; see `ChunkPlanner.swap`.
 
-        Waits for the plan that is under way only where the policy may act.
+        Where the policy may not act, that is at once. The caller sets `steering` then.
         """
-        swapped = self.planner.swap(inference, seed, drop=not self.authority.armed)
-        if swapped:
+        if self.planner.swap(inference, seed, took_s, drop=not self.authority.armed):
             self._failure = None
-        return swapped
+        return self.planner.inference is inference
 
     def tick(self, tick: int, clock_ns: Callable[[], int]) -> Decision:
         """

@@ -61,6 +61,7 @@ class PlanningProcess:
         theirs.close()
         self._frames: SharedMemory | None = None
         self.facts: Any = None
+        self._loading_ends_s = time.monotonic() + _LOADING_S
         self.ready = False
         self.busy = False
 
@@ -75,12 +76,14 @@ class PlanningProcess:
         return '' if self._process.is_alive() else str(self._death())
 
     def poll_ready(self) -> bool:
-        """Tell whether it has loaded; raises InferenceDied where it could not."""
+        """Tell whether it has loaded; raises InferenceDied where it could not, or not in time."""
         if not self.ready and (answer := self._receive()) is not None:
             self.facts, error = answer
             if error:
                 raise InferenceDied(error)
             self.ready = True
+        if not self.ready and time.monotonic() > self._loading_ends_s:
+            raise InferenceDied(f'the policy was not loaded within {_LOADING_S:g} s')
         return self.ready
 
     def wait_ready(self, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -89,12 +92,9 @@ class PlanningProcess:
 
         Raises InferenceDied where it could not, and what `meanwhile` raises.
         """
-        deadline_s = time.monotonic() + _LOADING_S
-        while not self._connection.poll(_LOOK_S):
-            if time.monotonic() > deadline_s:
-                raise InferenceDied(f'the policy was not loaded within {_LOADING_S:g} s')
+        while not self.poll_ready():
+            self._connection.poll(_LOOK_S)
             meanwhile()
-        self.poll_ready()
 
     def submit(self, request: PlanRequest) -> None:
         """See Inference."""

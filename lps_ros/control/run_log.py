@@ -11,6 +11,7 @@ from typing import Any
 
 from lps_ros.contract import Contract
 from lps_ros.control.authority import Source
+from lps_ros.control.gates import NUMBER
 from lps_ros.control.gates import Reason
 from lps_ros.control.run_gaps import RunGaps
 from lps_ros.control.spread import Spread
@@ -22,7 +23,6 @@ import numpy as np
 # Kinds of reasons and limits that are told apart; changes of arming and of parameters.
 _KINDS, _EVENTS = 200, 200
 _LONGEST_VALUE = 200
-_NUMBER = re.compile(r'-?\b\d+(\.\d+)?(e[+-]?\d+)?\b')
 _LIMITED = re.compile(r'(?P<name>.+) \S+ limited to \S+ by (?P<kind>\w+)')
 # Columns of the newest ticks; `source` is 0 for none, 1 for teleop, 2 for policy.
 _RECENT = ('time_s', 'source', 'late_s', *PARTS, 'plan_s', 'age_share')
@@ -104,7 +104,7 @@ class RunLog:
         for note in record.notes:
             limited = _LIMITED.fullmatch(note)
             _count(self._limits, f"{limited['name']} by {limited['kind']}"
-                   if limited else _NUMBER.sub('#', note))
+                   if limited else NUMBER.sub('#', note))
         for reason in record.reasons:
             self._note_reason(reason, at_s)
         gap_s = self._gaps.add(record, at_s)
@@ -188,7 +188,7 @@ class RunLog:
 
     def _note_reason(self, reason: Reason, at_s: float) -> None:
         """Count a reason; those that differ in their numbers only are one."""
-        kind = f'{reason.subject}: {_NUMBER.sub("#", reason.text)}'
+        kind = reason.kind
         if kind not in self._reasons and len(self._reasons) >= _KINDS:
             kind = _OTHERS
         known = self._reasons.setdefault(kind, {

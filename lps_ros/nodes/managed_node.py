@@ -47,14 +47,23 @@ class ManagedNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Configure; whatever a failed attempt has made is taken down again."""
+        publishers, subscriptions = {*self.publishers}, {*self.subscriptions}
         result = self._attempt('inactive', self.configure)
         if result != TransitionCallbackReturn.SUCCESS:
             self.cleanup()
+            # What raised when it was half made cannot: publishers would stay on their topics.
+            for publisher in {*self.publishers} - publishers:
+                self.destroy_publisher(publisher)
+            for subscription in {*self.subscriptions} - subscriptions:
+                self.destroy_subscription(subscription)
         return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Activate."""
-        return self._attempt('active', self.activate)
+        """Activate; a failed attempt leaves nothing at work."""
+        result = self._attempt('active', self.activate)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self.deactivate()
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Deactivate."""

@@ -111,6 +111,7 @@ class PolicyControl:
         simulated = self._node.get_parameter('use_sim_time').value
         # What is simulated goes by the simulated clock, at whatever rate it runs.
         self._pilot.steady_s = None if simulated else time.monotonic
+        self._pilot.steering = self.steering  # a chunk may be asked for before the first tick
         self._pilot.begin(self._seed, self._settings.execution())
         self._records.begin(
             bundle=self.facts.name, **asdict(self.steering), seed=self._seed,
@@ -202,7 +203,7 @@ class PolicyControl:
     def begin_reload(self, name: str, start: Callable[[], PlanningProcess]) -> str:
         """Load another bundle in a process that `start` makes; return what is said of it."""
         self.reload = Reload(
-            name, start, self.facts, self._settings.steering, self._settings['seed'])
+            name, start, self.facts, self._settings.steering, lambda: self._settings['seed'])
         return self.reload.progress
 
     def figures(self) -> dict[str, str]:
@@ -350,10 +351,10 @@ class PolicyControl:
         if self.reload.facts is not None:
             self.facts, self._process = self.reload.facts, self.reload.process
             self._records.log.changed('bundle', self.facts.name, self._now_ns())
-        if self.reload.done and self.reload.facts is None:
-            self._keep_bundle()
-        elif self.reload.done:
+            self._take_steering()  # the network may not know what suited the one before
             self._log.info(f'reload: {self.reload.progress}')
+        elif self.reload.done:
+            self._keep_bundle()
         if self.reload.progress != progress:
             self._changed()
 

@@ -29,6 +29,7 @@ from lps_ros.nodes.receive_clock import ReceiveClock
 from std_srvs.srv import Trigger
 
 _REPORT_INTERVAL_S = 0.1
+_NO_BUNDLE = "parameter 'bundle' is empty; give the folder of a policy bundle"
 
 
 class PolicyNode(ManagedNode):
@@ -89,7 +90,7 @@ class PolicyNode(ManagedNode):
         """Load and check the bundle, warm its network up, create topics."""
         name = self._settings['bundle']
         if not name:
-            raise StartError("parameter 'bundle' is empty; give the folder of a policy bundle")
+            raise StartError(_NO_BUNDLE)
         process = self._start_planning()
         try:
             process.wait_ready(self._while_loading)
@@ -112,7 +113,9 @@ class PolicyNode(ManagedNode):
             f'loaded {name} for {facts.contract.name}; a chunk of {facts.horizon} is planned in '
             f'{facts.plan_s * 1e3:.1f} ms')
         self.get_logger().info(f'the e-stop is listened to on {self._e_stop.topic}')
-        # What is there now stays; looking through it again and again would only cost time.
+        # What is there now stays; looking through it again and again would only cost time. What
+        # was there before may have been cleaned up.
+        gc.unfreeze()
         gc.collect()
         gc.freeze()
 
@@ -192,7 +195,7 @@ class PolicyNode(ManagedNode):
     def _arm(self) -> tuple[bool, str]:
         self._e_stop.listen()
         refusal = (self._control.why_not_to_arm() or self._authority.arm() if self._running
-                   else f'the node is {self.state}; activate it first')
+                   else self._not_in_this_state('activate it first'))
         if refusal and self._e_stop.pressed:
             refusal = '; '.join(filter(None, (refusal, self._e_stop.doubt())))
         if refusal:
@@ -204,6 +207,10 @@ class PolicyNode(ManagedNode):
         for doubt in doubts:
             self.get_logger().warning(doubt)
         return True, '; '.join(['armed', *doubts])
+
+    def _not_in_this_state(self, advice: str) -> str:
+        advice = 'start it anew' if self.state == 'finalized' else advice
+        return f'the node is {self.state}; {advice}'
 
     def _disarm(self) -> tuple[bool, str]:
         self._authority.disarm('by request')
@@ -230,7 +237,9 @@ class PolicyNode(ManagedNode):
     def _on_reload(self, request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         control = self._control
         if control is None:
-            response.message = f'the node is {self.state}; configure it instead'
+            response.message = self._not_in_this_state('configure it instead')
+        elif not self._settings['bundle']:
+            response.message = _NO_BUNDLE
         elif control.reload is not None and not control.reload.done:
             response.message = f'under way: {control.reload.progress}'
         else:

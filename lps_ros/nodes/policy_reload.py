@@ -1,6 +1,7 @@
 """Another bundle in the place of the running one, without stopping."""
 
 from collections.abc import Callable
+from statistics import median
 import threading
 import time
 
@@ -35,8 +36,12 @@ class Reload:
 
     def __init__(
             self, name: str, start: Callable[[], PlanningProcess], running: BundleFacts,
-            steering: Callable[[Steering], Steering], seed: int) -> None:
-        """Begin to load; steering: from what the bundle wants to how it is to plan."""
+            steering: Callable[[Steering], Steering], seed: Callable[[], int]) -> None:
+        """
+        Begin to load.
+
+        steering: from what the bundle wants to how it is to plan now; seed: of its latents now.
+        """
         self.progress = f'loading {name}'
         self.done = False
         self.facts: BundleFacts | None = None  # of the new bundle, once it has taken over
@@ -48,7 +53,7 @@ class Reload:
         self._requests: list[PlanRequest] = []
         self._under_way: np.ndarray | None = None
         self._differences: list[float] = []
-        self._slowest_s = 0.0
+        self._took_s: list[float] = []
         self._canary_ends_s: float | None = None
         self._old: PlanningProcess | None = None  # that is to be replaced
 
@@ -78,15 +83,15 @@ class Reload:
             self._check(facts)
             self._canary_ends_s = time.monotonic() + _CANARY_S
         if len(self._differences) < _CANARY_PLANS and (result := self._process.poll()) is not None:
-            self._judge(result, facts)
+            self._judge(result, facts, pilot)
         if len(self._differences) == _CANARY_PLANS:
             # From here on what the process plans is the pilot's.
             self._take_over(pilot, facts)
         elif time.monotonic() > self._canary_ends_s:
             reasons = '; '.join(map(str, pilot.judge(now_ns, now_ns)))
             raise _Refused(
-                f'{len(self._differences)} of {_CANARY_PLANS} plans on live observations within '
-                f'{_CANARY_S:g} s{": " + reasons if reasons else ""}')
+                f'{len(self._differences)} of {_CANARY_PLANS} plans on live observations, none in '
+                f'the last {_CANARY_S:g} s{": " + reasons if reasons else ""}')
         elif not self._process.busy:
             self._ask(pilot, facts, now_ns)
 
@@ -107,20 +112,18 @@ class Reload:
             return
         request = planner.request(
             tick, now_ns, self._steering(facts.steering),
-            seed=None if self._requests else self._seed)
+            seed=None if self._requests else self._seed())
         if request is not None:
             self._under_way = pilot.schedule.ahead(tick)
             self._process.submit(request)
             self._requests.append(request)
 
-    def _judge(self, result: PlanResult, facts: BundleFacts) -> None:
+    def _judge(self, result: PlanResult, facts: BundleFacts, pilot: Pilot) -> None:
         if wrong := flaw(result, (facts.horizon, ActionCodec(facts.contract).size)):
             raise _Refused(wrong)
-        limit_s = (facts.horizon - 1) * facts.contract.clock.period_ns * 1e-9
-        if result.plan_s > limit_s:
-            raise _Refused(f'a plan took {result.plan_s:.3f} s, expected at most {limit_s:.3f} s; '
-                           'use fewer candidates or longer chunks')
-        self._slowest_s = max(self._slowest_s, result.plan_s)
+        self._canary_ends_s = time.monotonic() + _CANARY_S
+        self._took_s.append(result.plan_s)
+        self._check_pace(pilot.planner.longest_plan_s)
         common = min(len(self._under_way), facts.horizon)
         apart = result.actions[:common] - self._under_way[:common] if common else np.nan
         self._differences.append(float(np.sqrt(np.mean(np.square(apart)))))
@@ -128,10 +131,22 @@ class Reload:
             f'{self.name}: {len(self._differences)} of {_CANARY_PLANS} plans on live '
             'observations')
 
+    def _check_pace(self, longest_s: float) -> None:
+        """Refuse plans that come too late; a single one may where a chunk lasts until then."""
+        last_s, usual_s = self._took_s[-1], median(self._took_s)
+        if last_s > 2 * longest_s:
+            raise _Refused(f'a plan took {last_s:.3f} s, expected at most {2 * longest_s:.3f} s; '
+                           'use fewer candidates or longer chunks')
+        if len(self._took_s) == _CANARY_PLANS and usual_s > longest_s:
+            raise _Refused(f'plans take {usual_s:.3f} s, expected at most {longest_s:.3f} s, half '
+                           'a chunk; use fewer candidates or longer chunks')
+
     def _take_over(self, pilot: Pilot, facts: BundleFacts) -> None:
+        if self._process.death:
+            raise _Refused(self._process.death)
         if self._old is None:
             self._old = pilot.planner.inference
-        if not pilot.swap(self._process, self._seed):
+        if not pilot.swap(self._process, self._seed(), self._took_s):
             return
         # Its last plan may take a while, and nobody waits for it.
         threading.Thread(target=self._old.close, name='close the old policy').start()
@@ -139,7 +154,7 @@ class Reload:
         apart = (f', {np.mean(known):.2f} rms from the chunks of the one before, of half the '
                  'range' if known else '')
         self.progress = (f'{self.name} has taken over: plans of at most '
-                         f'{self._slowest_s * 1e3:.1f} ms{apart}')
+                         f'{max(self._took_s) * 1e3:.1f} ms{apart}')
         self.facts, self.done = facts, True
 
     def _refuse(self, reason: str) -> None:

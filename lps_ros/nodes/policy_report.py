@@ -65,7 +65,7 @@ class PolicyReport:
 
         reasons: why an active node does not act; figures and complaints: for `/diagnostics`.
         """
-        key = (condition, tuple((reason.subject, reason.stale) for reason in reasons))
+        key = (condition, tuple(reason.kind for reason in reasons))
         changed, self._last = key != self._last, key
         if changed:
             reason = condition.failure or '; '.join(map(str, reasons))

@@ -200,12 +200,32 @@ def test_an_inference_takes_over_once_the_plan_under_way_is_there(parts):
     assert not planner.swap(other, 3)
     parts.inference.answer()
     planner.collect()
-    # Before anybody could ask the one before for the next plan.
-    assert planner.inference is other and planner.swap(other, 3)
+    # Nobody asks the one before for the next plan.
+    assert not planner.due(11, Steering(mode='prior', replan_every=1))
+    assert planner.swap(other, 3) and planner.inference is other and planner.swap(other, 3)
     assert parts.schedule.step(10).chunk == 1
     assert planner.due(11, _PRIOR)
     planner.ask(11, 550 * MS, _PRIOR)
     assert other.requests[0].seed == 3
+
+
+@pytest.mark.parametrize(('tick', 'took_ms', 'swapped'), [
+    (10, 10, True), (12, 10, True), (13, 10, False), (14, 10, True),
+    (10, 149, True), (11, 149, False), (11, 99, True)])
+def test_an_inference_takes_over_where_its_first_plan_is_there_before_actions_run_out(
+        parts, tick, took_ms, swapped):
+    planner, other = parts.planner, _Inference()
+    parts.plan(10)
+    for served in range(9, tick):
+        parts.schedule.serve(served)
+    assert planner.swap(other, 3, [1e-3, 1e-3 * took_ms]) == swapped
+    if swapped:
+        # It is known how long it takes, and so when to ask.
+        assert planner.spare == 1 + took_ms // 50
+        return
+    assert planner.due(14, _PRIOR)
+    parts.plan(14)
+    assert planner.swap(other, 3, [1e-3 * took_ms]) and planner.inference is other
 
 
 @pytest.mark.parametrize(('took_ms', 'asked_ms', 'join_at'), [

@@ -5,6 +5,7 @@ from lps_ros.control.gates import Reason
 from lps_ros.control.planning import InlineInference
 import numpy as np
 from pilot_rig import acting
+from pilot_rig import Inference
 from pilot_rig import is_the_stop
 from pilot_rig import LATE_MS
 from pilot_rig import MS
@@ -287,6 +288,23 @@ def test_a_node_that_stood_still_itself_has_no_more_patience(running, wakes_at, 
     assert is_the_stop(running.tick(wakes_at, observe=False))
     assert running.authority.armed == armed
     assert bool(acting(_run(running, wakes_at + 1, wakes_at + 5))) == armed
+
+
+@pytest.mark.parametrize('after', range(10, 17))
+@pytest.mark.parametrize(('before_ms', 'takes_ms'), [(3.0, 110.0), (110.0, 110.0), (110.0, 3.0)])
+def test_a_slower_inference_takes_over_without_a_stop_whenever_it_comes(
+        after, before_ms, takes_ms):
+    rig = Rig(horizon=6, takes_ms=before_ms, planner=TimeTeller(6))
+    rig.run(1, after)
+    other = Inference(TimeTeller(6), rig, waits=False)
+    other.takes_ms = takes_ms
+    tick, decisions = after, {}
+    while not rig.pilot.swap(other, 9, [1e-3 * takes_ms]):
+        tick += 1
+        decisions |= rig.run(tick, tick)
+    assert tick < after + 12
+    decisions |= rig.run(tick + 1, tick + 60)
+    assert acting(decisions) == list(decisions) and rig.authority.armed
 
 
 def test_arming_begins_patience_anew(running):

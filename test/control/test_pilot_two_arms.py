@@ -1,5 +1,6 @@
 """Two arms that people and the policy command in turn, and that are moved by hand in between."""
 
+from hypothesis import example
 from hypothesis import given
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -99,6 +100,8 @@ class _World:
             self.rig.authority.press_stop(value)
         elif event == 'sees':
             self.sees = value
+            # Until then nothing is seen.
+            self.run(1)
         elif event == 'moved':
             self.rig.authority.disarm('to be moved by hand')
             self.run(100)
@@ -107,6 +110,7 @@ class _World:
 
 
 @settings(max_examples=150)
+@example(events=[('sees', False), ('run', 20), ('sees', True), ('left', 0.0)], send='point')
 @given(events=_EVENTS, send=st.sampled_from(['point', 'chunk']))
 def test_no_arm_is_ever_sent_far_from_where_it_is(events, send):
     world = _World(send)

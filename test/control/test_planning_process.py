@@ -257,6 +257,15 @@ def test_a_process_that_loads_for_ever_can_be_closed(start):
     timed(process.close)
 
 
+@pytest.mark.parametrize('wait', [
+    PlanningProcess.wait_ready, lambda process: wait_until(process.poll_ready)])
+def test_a_process_that_loads_for_ever_is_given_up(start, monkeypatch, wait):
+    monkeypatch.setattr(planning_process, '_LOADING_S', 0.2)
+    process = start(control_planners.load_that_hangs, ready=False)
+    with pytest.raises(InferenceDied, match=r'the policy was not loaded within 0\.2 s'):
+        wait(process)
+
+
 def test_ctrl_c_does_not_end_it(start):
     process = start(ready=False)
     # From its first moment.

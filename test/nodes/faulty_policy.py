@@ -14,7 +14,7 @@ import numpy as np
 CONTRACT = Path(__file__).parents[2] / 'config' / 'ur5e_cube.yaml'
 # A second of actions, so that a busy machine starves no test.
 HORIZON = 20
-_PLAN_S = {'slow': 0.06, 'too_slow': 1.2}
+_PLAN_S = {'slow': 0.06, 'half': 0.6, 'too_slow': 1.2}
 
 
 class _Planner:
@@ -34,6 +34,8 @@ class _Planner:
             actions[-1, 0] = np.nan
         if self._fault == 'raises':
             raise RuntimeError('no such tensor')
+        if self._fault == 'imitator' and mode != 'prior':
+            raise ValueError('found no latent actor to steer with')
         time.sleep(_PLAN_S.get(self._fault, 0.0))
         return SimpleNamespace(actions=actions)
 
@@ -45,7 +47,8 @@ def _load(name):
         time.sleep(3600)
     keys = ['joints', 'gripper', 'tool', 'cube']
     return SimpleNamespace(
-        policy=_Planner(name, HORIZON + 5 if name == 'longer' else HORIZON), metadata={},
+        policy=_Planner(name, HORIZON + 5 if name == 'longer' else HORIZON),
+        metadata={'steering': {'mode': 'prior'}} if name == 'imitator' else {},
         contract=load_contract(CONTRACT).subset(keys[:3] if name == 'fewer' else keys))
 
 

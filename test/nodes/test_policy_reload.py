@@ -13,6 +13,7 @@ from policy_harness import PolicyProcess
 from policy_harness import Robot
 from policy_harness import stopped
 import pytest
+from std_msgs.msg import Bool
 
 pytestmark = pytest.mark.timing
 
@@ -33,6 +34,9 @@ def connection(tmp_path_factory, ros_module_domain):
     try:
         robot.change(Transition.TRANSITION_CONFIGURE)
         robot.stream()
+        # An e-stop that keeps the node from resting between its ticks.
+        e_stop = robot.node.create_publisher(Bool, 'e_stop', 10)
+        robot.node.create_timer(0.01, lambda: e_stop.publish(Bool(data=False)))
         yield robot
         assert 'Traceback' not in process.log()
     finally:
@@ -62,7 +66,7 @@ def _reload(robot, bundle):
 
 @pytest.mark.parametrize(('bundle', 'words'), [
     ('garbage', 'garbage is no policy'), ('nan', 'a non-finite value'),
-    ('raises', 'no such tensor'), ('too_slow', 'a plan took '),
+    ('raises', 'no such tensor'), ('too_slow', 'a plan took '), ('half', 'plans take 0.6'),
     ('longer', 'chunks of 25 actions instead of 20'),
     ('fewer', 'observations.cube'),
 ])
@@ -94,6 +98,15 @@ def test_another_policy_takes_over_without_a_stop(robot):
     assert not any(map(stopped, robot.twists[:-20]))
     stamps = [twist.header.stamp.sec + 1e-9 * twist.header.stamp.nanosec for twist in robot.twists]
     assert max(b - a for a, b in zip(stamps, stamps[1:])) < 0.15
+    assert _reload(robot, 'good')['bundle'] == 'good'
+
+
+def test_a_policy_that_is_to_be_steered_otherwise_is_so_from_its_first_plan(robot):
+    assert _reload(robot, 'imitator')['bundle'] == 'imitator'
+    count = len(robot.twists)
+    robot.until(lambda: len(robot.twists) > count + 20)
+    assert not any(map(stopped, robot.twists)) and robot.statuses[-1]['armed']
+    assert robot.statuses[-1]['mode'] == 'prior'
     assert _reload(robot, 'good')['bundle'] == 'good'
 
 
