@@ -204,10 +204,14 @@ class ChunkPlanner:
             self._gives_way = True
             return False
         self.inference, self._seed, self._asked = inference, seed, None
-        self._gives_way = self._has_given_way = False
+        self.keep()
         self._took_s.clear()
         self._took_s.extend(took_s)
         return True
+
+    def keep(self) -> None:
+        """Go on with this inference: no other waits for its turn any more."""
+        self._gives_way = self._has_given_way = False
 
     def _lasts(self, took_s: float) -> bool:
         """Tell whether actions, if any are left, do not run out while a plan takes so long."""

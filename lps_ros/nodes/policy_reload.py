@@ -75,6 +75,7 @@ class Reload:
             if self._process.poll_ready():
                 self._canary(pilot, now_ns)
         except (_Refused, InferenceDied, MessageError, OSError) as error:
+            pilot.planner.keep()
             self._refuse(one_line(error))
 
     def _canary(self, pilot: Pilot, now_ns: int) -> None:

@@ -307,6 +307,18 @@ def test_a_slower_inference_takes_over_without_a_stop_whenever_it_comes(
     assert acting(decisions) == list(decisions) and rig.authority.armed
 
 
+@pytest.mark.parametrize('waits_ticks', [1, 4])
+def test_an_inference_goes_on_whose_successor_is_refused_while_it_waits(waits_ticks):
+    rig = Rig(horizon=6, takes_ms=3.0, planner=TimeTeller(6))
+    rig.run(1, 13)
+    other = Inference(TimeTeller(6), rig, waits=False)
+    assert not rig.pilot.swap(other, 9, [0.3])
+    decisions = rig.run(14, 13 + waits_ticks)
+    rig.pilot.planner.keep()
+    decisions |= rig.run(14 + waits_ticks, 60)
+    assert acting(decisions) == list(decisions)
+
+
 def test_arming_begins_patience_anew(running):
     decisions = _run(running, 11, 54, observe=False)
     assert not running.authority.armed and not decisions[54].acting

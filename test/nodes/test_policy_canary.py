@@ -20,7 +20,7 @@ class _Rig:
     """Another bundle's process and a pilot, both as a test wants them."""
 
     def __init__(self, monkeypatch):
-        self.now_s, self.seed, self.seeds = 0.0, 3, []
+        self.now_s, self.seed, self.seeds, self.kept = 0.0, 3, [], []
         monkeypatch.setattr(policy_reload, 'time', SimpleNamespace(monotonic=lambda: self.now_s))
         self.process = SimpleNamespace(
             facts=_FACTS, busy=False, death='', poll_ready=lambda: True, poll=self._poll,
@@ -30,6 +30,7 @@ class _Rig:
             schedule=SimpleNamespace(ahead=lambda _: np.empty((0, 0))),
             planner=SimpleNamespace(
                 tick_of_observation=lambda now_ns: now_ns, longest_plan_s=0.1,
+                keep=lambda: self.kept.append(self.reload.done),
                 request=lambda tick, *_, seed: SimpleNamespace(tick=tick, seed=seed),
                 inference=SimpleNamespace(close=lambda: None)))
         self.swaps = True
@@ -98,6 +99,7 @@ def test_a_process_that_dies_while_it_waits_for_its_turn_is_refused(rig):
     rig.process.death, rig.swaps = 'the inference process 7 was killed by signal 9', True
     rig.reload.poll(rig.pilot, round(rig.now_s * 1e9))
     assert 'other refused: the inference process 7 was killed' in rig.reload.progress
+    assert rig.kept
 
 
 def test_latents_are_drawn_from_the_seed_as_it_is_then(rig):
